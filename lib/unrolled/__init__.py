@@ -1,0 +1,7 @@
+"""Recurrent cells, forward and backward, in NumPy: the library of the textbook *Unrolled*."""
+
+from .bptt import Gradients, backward, unroll
+from .gradcheck import gradcheck, numerical_gradient
+from .show import show
+
+__all__ = ["Gradients", "backward", "gradcheck", "numerical_gradient", "show", "unroll"]

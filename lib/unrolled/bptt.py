@@ -1,0 +1,121 @@
+"""The loop over time, forward and backward, for any cell: readable first.
+
+T steps, D inputs, H hidden units, B sequences side by side: xs (T, D, B), states.h (T, H, B).
+
+Source: P. Werbos, "Backpropagation through time: what it does and how to do it", Proceedings of
+the IEEE 78 (1990).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .cells.protocol import Array, Cell
+from .checks import check_array, check_cell, check_lengths, check_params, check_tuple
+from .tree import tree_map
+
+
+class Gradients(NamedTuple):
+    """The gradients of a loss: of the parameters, of s_0, of the input, and of every state.
+
+    p like Params, s0 like State, xs (T, D, B), states like State with a leading time axis:
+    states.h[t] is the whole dL/dh of step t, its own loss and the later steps' together.
+    """
+
+    p: Any
+    s0: Any
+    xs: Array
+    states: Any
+
+
+def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple[Any, Any]:
+    """Run a cell over a sequence.
+
+    cell: a module such as `unrolled.cells.lstm`; p: its Params; s0: its State before the first
+    step; xs: (T, D, B). lengths: (B,), if given, how many steps of each sequence are valid; after
+    them its state is frozen.
+
+    Returns (states, caches): the cell's State and Cache, each field with a leading time axis, so
+    states.h is (T, H, B) and states.h[-1] the last valid h of every sequence.
+
+    Raises TypeError for a wrong type or dtype (one dtype for all, float32 or float64), ValueError
+    for a wrong shape, T = 0, B = 0, NaN or infinity; each names the argument.
+    """
+    check_cell(cell)
+    check_array("xs", xs, ("T", "D", "B"))
+    (T, D, B), dtype = xs.shape, xs.dtype
+    check_tuple("s0", s0, cell.State)
+    check_array("s0.h", s0.h, ("H", B), dtype)
+    H = s0.h.shape[0]
+    for field, array in s0._asdict().items():
+        check_array(f"s0.{field}", array, (H, B), dtype)
+    check_params(cell, p, D, H, dtype)
+    lengths = check_lengths(lengths, T, B)
+
+    states, caches, s = [], [], s0
+    for t in range(T):
+        s_next, cache = cell.step(p, s, xs[t])
+        s = _where(t < lengths, s_next, s)
+        states.append(s)
+        caches.append(cache)
+    return _stack(states), _stack(caches)
+
+
+def backward(
+    cell: Cell, p: Any, caches: Any, dstates: Any, *, lengths: Any = None, steps: int | None = None
+) -> Gradients:
+    """Run the backward pass of `unroll`: backpropagation through time.
+
+    p and lengths: as given to `unroll`; caches: as returned by it. dstates: a State with a leading
+    time axis, the gradient that the loss itself puts on every state (zero where it looks at none).
+    steps=K: truncated BPTT, in chunks of K steps from the start: no gradient crosses the border of
+    a chunk, though the state does.
+
+    Returns `Gradients`. At padded steps the parameters and xs get none, and what arrives in
+    dstates passes through to the last valid step. Raises as `unroll` does.
+    """
+    check_cell(cell)
+    check_tuple("caches", caches, cell.Cache)
+    check_array("caches.x", caches.x, ("T", "D", "B"))
+    (T, D, B), dtype = caches.x.shape, caches.x.dtype
+    check_array("caches.h_prev", caches.h_prev, (T, "H", B), dtype)
+    H = caches.h_prev.shape[1]
+    for field, array in caches._asdict().items():
+        check_array(f"caches.{field}", array, (T, D if field == "x" else H, B), dtype)
+    check_params(cell, p, D, H, dtype)
+    check_tuple("dstates", dstates, cell.State)
+    for field, array in dstates._asdict().items():
+        check_array(f"dstates.{field}", array, (T, H, B), dtype)
+    lengths = check_lengths(lengths, T, B)
+    if steps is not None and (not isinstance(steps, int | np.integer) or isinstance(steps, bool)):
+        raise TypeError(f"steps must be a whole number or None, got {steps!r}")
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+
+    dp = tree_map(np.zeros_like, p)
+    ds = cell.zero_state(H, B, dtype)  # what the later steps send back
+    dxs, totals = [], []
+    for t in reversed(range(T)):
+        ds = tree_map(np.add, ds, _at(dstates, t))
+        totals.append(ds)
+        valid = t < lengths
+        ds_valid = _where(valid, ds, tree_map(np.zeros_like, ds))
+        dp_t, ds_prev, dx = cell.step_backward(p, _at(caches, t), ds_valid)
+        dp = tree_map(np.add, dp, dp_t)  # one set of weights: its gradient is a sum over time
+        dxs.append(dx)
+        ds = _where(valid, ds_prev, ds)
+        if steps is not None and t > 0 and t % steps == 0:
+            ds = tree_map(np.zeros_like, ds)
+    return Gradients(dp, ds, np.stack(dxs[::-1]), _stack(totals[::-1]))
+
+
+def _stack(steps: list[Any]) -> Any:
+    return tree_map(lambda *arrays: np.stack(arrays), *steps)
+
+
+def _at(tree: Any, t: int) -> Any:
+    return tree_map(lambda array: array[t], tree)
+
+
+def _where(valid: Any, new: Any, old: Any) -> Any:
+    return tree_map(lambda a, b: np.where(valid, a, b), new, old)

@@ -1,0 +1,34 @@
+"""Work on nested named tuples of arrays (parameters, states, gradients) as on one vector."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .cells.protocol import Array
+
+
+def tree_map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """Return a tree of the same form whose arrays are f(array, array of each other tree)."""
+    if isinstance(tree, tuple):
+        return type(tree)(*(tree_map(f, *parts) for parts in zip(tree, *others, strict=True)))
+    return f(tree, *others)
+
+
+def tree_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Array]]:
+    """Yield every array of the tree with its dotted name, such as ("cell.W_x", array)."""
+    if isinstance(tree, tuple):
+        for field, part in zip(tree._fields, tree, strict=True):  # type: ignore[attr-defined]
+            yield from tree_leaves(part, f"{name}.{field}" if name else field)
+    else:
+        yield name, tree
+
+
+def tree_norm(tree: Any) -> float:
+    """Return the Euclidean norm of all entries of the tree, as of one vector."""
+    # Scaled by the largest entry, so that squares neither overflow nor underflow.
+    largest = max(float(np.abs(array).max(initial=0)) for _, array in tree_leaves(tree))
+    if not 0 < largest < np.inf:
+        return largest
+    squares = sum(float(np.sum((array / largest) ** 2)) for _, array in tree_leaves(tree))
+    return largest * float(np.sqrt(squares))
