@@ -1,0 +1,42 @@
+"""What all tests share: trouble made fatal, and a browser."""
+
+import shutil
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# No sandbox: containers run as root. The rest keeps Chromium from calling home.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(autouse=True)
+def fatal_arithmetic() -> Iterator[None]:
+    """Overflow, division by zero and invalid operations fail a test; gradients may vanish."""
+    with np.errstate(all="raise", under="ignore"):
+        yield
+
+
+def find_chromium() -> str:
+    """Return the path of a Chromium, or fail with the command that installs one."""
+    for name in CHROMIUM_NAMES:
+        if path := shutil.which(name):
+            return path
+    pytest.fail("no Chromium found; on Debian: apt-get install chromium", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium for the whole run."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()

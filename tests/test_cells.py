@@ -1,0 +1,238 @@
+"""Every cell: gradients against central differences, identities, dtypes, sequences in a row."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from helpers import CELLS, assert_close, random_case, random_like
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from unrolled import backward, gradcheck, unroll
+from unrolled.cells import gru, lstm, rnn
+from unrolled.cells.protocol import sigmoid
+
+shapes = {
+    "T": st.integers(1, 6),
+    "B": st.integers(1, 4),
+    "D": st.integers(1, 4),
+    "H": st.integers(1, 5),
+    "seed": st.integers(0, 2**32 - 1),
+}
+
+
+class Everything(NamedTuple):
+    p: NamedTuple
+    s0: NamedTuple
+    xs: np.ndarray
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("T", [1, 2, 7])
+@pytest.mark.parametrize("B", [1, 3])
+def test_gradients_of_parameters_state_and_input_are_central_differences(name, T, B):
+    cell = CELLS[name]
+    p, s0, xs, upstream = random_case(cell, T, B, D=2, H=3, seed=T * 10 + B)
+
+    def loss(e: Everything) -> float:
+        states, _ = unroll(cell, e.p, e.s0, e.xs)
+        return sum(float(np.sum(s * u)) for s, u in zip(states, upstream, strict=True))
+
+    _, caches = unroll(cell, p, s0, xs)
+    g = backward(cell, p, caches, upstream)
+    gradcheck(loss, Everything(p, s0, xs), Everything(g.p, g.s0, g.xs))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_gradient_of_every_state_is_a_central_difference(name):
+    """dL/ds_t is what L changes by when the run is continued from a nudged s_t."""
+    cell, T, t = CELLS[name], 6, 2
+    p, s0, xs, upstream = random_case(cell, T, B=2, D=2, H=3, seed=4)
+    states, caches = unroll(cell, p, s0, xs)
+    g = backward(cell, p, caches, upstream)
+
+    def rest(s) -> float:
+        later, _ = unroll(cell, p, s, xs[t + 1 :])
+        own = sum(float(np.sum(a * u[t])) for a, u in zip(s, upstream, strict=True))
+        return own + sum(
+            float(np.sum(a * u[t + 1 :])) for a, u in zip(later, upstream, strict=True)
+        )
+
+    at = cell.State(*(a[t] for a in states))
+    gradcheck(rest, at, cell.State(*(a[t] for a in g.states)))
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_kept_everywhere(name, dtype):
+    cell = CELLS[name]
+    p, s0, xs, upstream = random_case(cell, T=5, B=2, D=3, H=4, dtype=dtype)
+    states, caches = unroll(cell, p, s0, xs)
+    g = backward(cell, p, caches, upstream)
+    fresh = cell.init(np.random.default_rng(0), 3, 4, dtype)
+    for array in (*fresh, *states, *caches, *g.p, *g.s0, g.xs, *g.states):
+        assert array.dtype == dtype
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_float32_is_float64_rounded(name):
+    cell = CELLS[name]
+    p, s0, xs, upstream = random_case(cell, T=5, B=2, D=3, H=4)
+    exact = backward(cell, p, unroll(cell, p, s0, xs)[1], upstream)
+
+    def single(tree):
+        return type(tree)(*(a.astype(np.float32) for a in tree))
+
+    p32, s32, x32, u32 = single(p), single(s0), xs.astype(np.float32), single(upstream)
+    rounded = backward(cell, p32, unroll(cell, p32, s32, x32)[1], u32)
+    for a, b in zip((*rounded.p, rounded.xs), (*exact.p, exact.xs), strict=True):
+        assert_close(a, b, 1e-4)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_two_sequences_in_a_row_give_what_two_fresh_runs_give(name):
+    cell = CELLS[name]
+    p, s0, xs, _ = random_case(cell, T=7, B=2, D=3, H=4)
+    first, _ = unroll(cell, p, s0, xs)
+    second, _ = unroll(cell, p, s0, xs[::-1].copy())
+    again, _ = unroll(cell, p, s0, xs)
+    fresh, _ = unroll(cell, p, s0, xs[::-1].copy())
+    for a, b in zip((*first, *second), (*again, *fresh), strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", CELLS)
+@given(**shapes)
+@settings(max_examples=25, deadline=None)
+def test_a_sequence_is_its_two_halves_one_after_the_other(name, T, B, D, H, seed):
+    cell = CELLS[name]
+    p, s0, xs, _ = random_case(cell, T + 1, B, D, H, seed)
+    whole, _ = unroll(cell, p, s0, xs)
+    first, _ = unroll(cell, p, s0, xs[:T])
+    second, _ = unroll(cell, p, type(s0)(*(a[-1] for a in first)), xs[T:])
+    for a, b, c in zip(whole, first, second, strict=True):
+        assert np.array_equal(a, np.concatenate([b, c]))
+
+
+@pytest.mark.parametrize("name", CELLS)
+@given(**shapes)
+@settings(max_examples=25, deadline=None)
+def test_columns_of_a_batch_do_not_see_each_other(name, T, B, D, H, seed):
+    cell = CELLS[name]
+    p, s0, xs, upstream = random_case(cell, T, B, D, H, seed)
+    together, caches = unroll(cell, p, s0, xs)
+    g = backward(cell, p, caches, upstream)
+    sums = [np.zeros_like(a) for a in p]
+    for b in range(B):
+        column = slice(b, b + 1)
+        alone, cache = unroll(cell, p, type(s0)(*(a[:, column] for a in s0)), xs[:, :, column])
+        g_b = backward(cell, p, cache, type(s0)(*(u[:, :, column] for u in upstream)))
+        for a, c in zip(together, alone, strict=True):
+            assert_close(c, a[:, :, column], 1e-13)
+        assert_close(g_b.xs, g.xs[:, :, column], 1e-12)
+        sums = [total + a for total, a in zip(sums, g_b.p, strict=True)]
+    for total, a in zip(sums, g.p, strict=True):
+        assert_close(total, a, 1e-12)
+
+
+@pytest.mark.parametrize("name", CELLS)
+@given(**shapes)
+@settings(max_examples=25, deadline=None)
+def test_the_backward_pass_is_linear_in_the_upstream_gradient(name, T, B, D, H, seed):
+    cell = CELLS[name]
+    p, s0, xs, u = random_case(cell, T, B, D, H, seed)
+    v = random_like(np.random.default_rng(seed), u)
+    _, caches = unroll(cell, p, s0, xs)
+    g_u, g_v = backward(cell, p, caches, u), backward(cell, p, caches, v)
+    both = type(u)(*(2 * a - 3 * b for a, b in zip(u, v, strict=True)))
+    g = backward(cell, p, caches, both)
+    for a, b, c in zip((*g.p, g.xs), (*g_u.p, g_u.xs), (*g_v.p, g_v.xs), strict=True):
+        assert_close(a, 2 * b - 3 * c, 1e-11)
+
+
+# Identities: what a gate does at its ends.
+
+
+def gated(cell, *, D=2, H=3, **biases):
+    """Random parameters whose named gates have weight 0 and the given bias."""
+    order = {"gru": "z r h", "lstm": "i f c o"}[cell.__name__.split(".")[-1]].split()
+    p = random_like(np.random.default_rng(1), cell.init(np.random.default_rng(0), D, H))
+    for gate, bias in biases.items():
+        n = order.index(gate)
+        p.W_x[n], p.W_h[n], p.b[n] = 0, 0, bias
+    return p
+
+
+def states_of(cell, p, T=30, seed=2):
+    rng = np.random.default_rng(seed)
+    s0 = random_like(rng, cell.zero_state(3, 2))
+    xs = rng.standard_normal((T, 2, 2))
+    return s0, xs, unroll(cell, p, s0, xs)
+
+
+def test_lstm_with_forget_1_and_input_0_keeps_its_cell_state_exactly():
+    # tanh(20) rounds to 1, so at ±40 a gate is 1 or 0 exactly in floating point.
+    s0, _, (states, caches) = states_of(lstm, gated(lstm, f=40, i=-40))
+    assert np.all(caches.f == 1)
+    assert np.all(caches.i == 0)
+    assert np.array_equal(states.c, np.broadcast_to(s0.c, states.c.shape))
+
+
+def test_lstm_with_forget_0_and_input_1_is_its_candidate():
+    _, _, (states, caches) = states_of(lstm, gated(lstm, f=-40, i=40))
+    assert np.array_equal(states.c, caches.c_tilde)
+
+
+def test_lstm_with_output_0_is_silent_and_remembers():
+    _, _, (states, _) = states_of(lstm, gated(lstm, o=-40))
+    assert np.all(states.h == 0)
+    assert np.any(states.c != 0)
+
+
+def test_gru_with_update_0_keeps_its_state_exactly_and_with_1_is_its_candidate():
+    s0, _, (states, _) = states_of(gru, gated(gru, z=-40))
+    assert np.array_equal(states.h, np.broadcast_to(s0.h, states.h.shape))
+    _, _, (states, caches) = states_of(gru, gated(gru, z=40))
+    assert np.array_equal(states.h, caches.h_tilde)
+
+
+def test_gru_with_update_and_reset_1_is_the_simple_rnn():
+    p = gated(gru, z=40, r=40)
+    s0, xs, (states, _) = states_of(gru, p)
+    simple, _ = unroll(rnn, rnn.Params(p.W_x[2], p.W_h[2], p.b[2]), rnn.State(s0.h), xs)
+    assert_close(states.h, simple.h, 1e-15)
+
+
+def test_gru_stays_in_the_box_of_its_starts():
+    """A convex combination, coordinate by coordinate: |h| never passes max(|h_0|, 1)."""
+    s0, _, (states, _) = states_of(gru, gated(gru), T=200)
+    assert np.all(np.abs(states.h) <= np.maximum(np.abs(s0.h), 1))
+
+
+def test_lstm_cell_states_are_not_bounded_but_hidden_states_are():
+    _, _, (states, _) = states_of(lstm, gated(lstm, f=40, i=40, c=40), T=50)
+    assert states.c.max() > 49
+    assert np.abs(states.h).max() <= 1
+
+
+def test_forget_bias_is_1_by_default_and_can_be_chosen():
+    p = lstm.init(np.random.default_rng(0), 2, 3)
+    assert np.array_equal(p.b[:, :, 0], [[0] * 3, [1] * 3, [0] * 3, [0] * 3])
+    q = lstm.init(np.random.default_rng(0), 2, 3, forget_bias=-2)
+    assert np.all(q.b[1] == -2)
+    assert np.array_equal(p.W_x, q.W_x)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_init_is_uniform_within_one_over_root_H(name):
+    p = CELLS[name].init(np.random.default_rng(0), 40, 64)
+    for W in (p.W_x, p.W_h):
+        assert np.abs(W).max() <= 1 / 8
+        assert abs(W.std() - 1 / 8 / np.sqrt(3)) < 0.002
+        assert abs(W.mean()) < 0.003
+
+
+def test_sigmoid_is_the_logistic_function_and_does_not_overflow():
+    a = np.linspace(-30, 30, 301)
+    assert_close(sigmoid(a), 1 / (1 + np.exp(-a)), 1e-15)
+    assert np.array_equal(sigmoid(np.array([-1e300, 0, 1e300])), [0, 0.5, 1])
+    assert sigmoid(np.float32([1])).dtype == np.float32

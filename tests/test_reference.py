@@ -1,0 +1,43 @@
+"""States and gradients against vectors made with PyTorch (see reference/make.py)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import CELLS, assert_close
+from unrolled import backward, unroll
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def cases(name: str) -> list[dict[str, np.ndarray]]:
+    with np.load(REFERENCE / f"{name}.npz") as file:
+        numbers = sorted({int(key.split("/")[0]) for key in file.files if "/" in key})
+        return [
+            {key.split("/")[1]: file[key] for key in file.files if key.startswith(f"{n}/")}
+            for n in numbers
+        ]
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_states_and_all_gradients_are_those_of_pytorch(name):
+    cell, found = CELLS[name], cases(name)
+    assert len(found) >= 20
+    for case in found:
+        p = cell.Params(case["W_x"], case["W_h"], case["b"])
+        s0 = cell.State(*(case[f"s0_{field}"] for field in cell.State._fields))
+        upstream = cell.State(*(case[f"up_{field}"] for field in cell.State._fields))
+        states, caches = unroll(cell, p, s0, case["xs"])
+        g = backward(cell, p, caches, upstream)
+        for field in cell.State._fields:
+            assert_close(getattr(states, field), case[field])
+            assert_close(getattr(g.s0, field), case[f"d_s0_{field}"])
+        for field in cell.Params._fields:
+            assert_close(getattr(g.p, field), case[f"d_{field}"])
+        assert_close(g.xs, case["d_xs"])
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_vectors_say_where_they_come_from(name):
+    with np.load(REFERENCE / f"{name}.npz") as file:
+        assert str(file["provenance"]).startswith("torch 2.13")
