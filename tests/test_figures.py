@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import ModuleType
@@ -27,8 +28,15 @@ def generator() -> ModuleType:
     return module
 
 
-def picture(theme: str) -> ET.Element:
-    return ET.parse(STATIC / f"lstm-cell-{theme}.svg").getroot()
+def picture() -> ET.Element:
+    return ET.parse(STATIC / "lstm-cell.svg").getroot()
+
+
+def colours(theme: str) -> dict[str, str]:
+    """What the picture's style sheet says in a theme: `var(--key)` to #rrggbb."""
+    light, dark = picture().findtext(f"{SVG}style").split("@media (prefers-color-scheme:dark)")
+    pairs = re.findall(r"--(\w+):(#[0-9a-f]{6})", {"light": light, "dark": dark}[theme])
+    return {f"var(--{key})": value for key, value in pairs}
 
 
 def letter(text: ET.Element) -> str:
@@ -49,51 +57,59 @@ def contrast(a: str, b: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@themes
-def test_generator_reproduces_the_committed_file(generator, tmp_path, theme):
-    generator.main(tmp_path)
-    name = f"lstm-cell-{theme}.svg"
-    assert (tmp_path / name).read_bytes() == (STATIC / name).read_bytes()
+def test_generator_reproduces_the_committed_file(generator, tmp_path):
+    generator.main(tmp_path / "cell.svg")
+    assert (tmp_path / "cell.svg").read_bytes() == (STATIC / "lstm-cell.svg").read_bytes()
 
 
 @themes
 def test_text_has_contrast_on_the_page_and_in_the_picture(theme):
-    root = picture(theme)
+    root, value = picture(), colours(theme)
     surfaces = {rect.get("fill") for rect in root.iter(f"{SVG}rect") if rect.get("rx") != "3"}
-    colours = {text.get("fill") for text in root.iter(f"{SVG}text")}
-    assert len(surfaces) == 2, "the sheet and the units"
-    for colour in colours:
-        for background in [*PAGES[theme], *surfaces]:
-            assert contrast(colour, background) >= 4.5, (colour, background)
+    assert surfaces == {"var(--page)", "var(--sheet)"}
+    for text in root.iter(f"{SVG}text"):
+        for background in [*PAGES[theme], *(value[surface] for surface in surfaces)]:
+            assert contrast(value[text.get("fill")], background) >= 4.5, (text.text, background)
 
 
 @themes
 def test_letters_and_units_have_the_colours_of_the_palette(theme):
-    seen = set()
-    for text in picture(theme).iter(f"{SVG}text"):
+    seen, value = set(), colours(theme)
+    for text in picture().iter(f"{SVG}text"):
         key = LETTERS.get(letter(text)) or UNITS.get(text.text)
         if key:
             seen.add(key)
-            assert text.get("fill") == PALETTE[key][theme], key
+            assert value[text.get("fill")] == PALETTE[key][theme], key
     assert seen == set(LETTERS.values())
 
 
-@themes
-def test_wires_have_the_dashes_of_the_palette(generator, theme):
+def test_wires_have_the_dashes_of_the_palette(generator):
     drawn = {
         (path.get("stroke"), path.get("stroke-dasharray", ""))
-        for path in picture(theme).iter(f"{SVG}path")
+        for path in picture().iter(f"{SVG}path")
         if path.get("stroke")
     }
     for key in LETTERS.values():
         lengths = (generator.DASH_SCALE * float(length) for length in PALETTE[key]["dash"].split())
-        assert (PALETTE[key][theme], " ".join(f"{length:g}" for length in lengths)) in drawn, key
+        assert (f"var(--{key})", " ".join(f"{length:g}" for length in lengths)) in drawn, key
 
 
-@themes
-def test_picture_says_what_it_shows_and_is_small(theme):
-    root = picture(theme)
+def test_picture_says_what_it_shows_and_is_small():
+    root = picture()
     assert root.get("role") == "img"
     assert root.findtext(f"{SVG}title")
     assert root.findtext(f"{SVG}desc")
-    assert (STATIC / f"lstm-cell-{theme}.svg").stat().st_size < 12_000
+    assert (STATIC / "lstm-cell.svg").stat().st_size < 12_000
+
+
+@pytest.mark.browser
+def test_picture_follows_the_color_scheme_of_its_page(browser):
+    page = browser.new_page()
+    for theme, sheet in (("light", "#f4f5f8"), ("dark", "#20252e")):
+        page.goto((STATIC / "lstm-cell.svg").as_uri())
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_function(
+            "() => getComputedStyle(document.documentElement).getPropertyValue('--sheet')"
+            f" === '{sheet}'"
+        )
+    page.close()

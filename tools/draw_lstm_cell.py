@@ -1,7 +1,10 @@
-"""Draw the LSTM cell: `book/_static/lstm-cell-light.svg` and `lstm-cell-dark.svg`.
+"""Draw the LSTM cell: `book/_static/lstm-cell.svg`, which follows the theme of its page.
 
 Colours and dash patterns are those of `lib/unrolled/palette.json`. The same palette always gives
 the same bytes: change the drawing here and run `python tools/draw_lstm_cell.py`.
+
+In an <img>, a picture's `prefers-color-scheme` is the `color-scheme` of the page around it, so one
+file serves both themes. Where a browser does not do so, its own background keeps it legible.
 """
 
 import json
@@ -10,12 +13,13 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 PALETTE = ROOT / "lib" / "unrolled" / "palette.json"
-OUTPUT = ROOT / "book" / "_static"
+OUTPUT = ROOT / "book" / "_static" / "lstm-cell.svg"
 
 # Ink: text and operators. Input: x and what x and h become when stacked. Sheet: behind the cell.
+# Page: behind everything, and in the units.
 NEUTRALS = {
-    "light": {"ink": "#2b2b2b", "input": "#5a6169", "sheet": "#f4f5f8", "unit": "#ffffff"},
-    "dark": {"ink": "#f0f0f0", "input": "#a9b1ba", "sheet": "#20252e", "unit": "#14181e"},
+    "light": {"ink": "#2b2b2b", "input": "#5a6169", "sheet": "#f4f5f8", "page": "#ffffff"},
+    "dark": {"ink": "#f0f0f0", "input": "#a9b1ba", "sheet": "#20252e", "page": "#14181e"},
 }
 MATHS = "'STIX Two Text',Cambria,Georgia,'DejaVu Serif',serif"
 WORDS = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
@@ -59,22 +63,17 @@ C_PREV, H_PREV = (letter._replace(subscript="t\u22121") for letter in (C, H))
 TANH_C = C._replace(function="tanh")
 
 
-class Theme(NamedTuple):
-    """The colours and dash patterns of one theme, by the keys of the palette and of `NEUTRALS`."""
-
-    colours: dict[str, str]
-    dashes: dict[str, str]
-
-
-def read_theme(name: str) -> Theme:
-    """Return the palette's `light` or `dark` colours with the neutral ones, and its dashes."""
+def read_palette() -> dict[str, dict[str, str]]:
+    """Return the palette and the neutral colours: for every key light, dark and dash."""
     palette = json.loads(PALETTE.read_text(encoding="utf-8"))
-    colours = {key: entry[name] for key, entry in palette.items()} | NEUTRALS[name]
-    dashes = {
-        key: " ".join(f"{DASH_SCALE * float(length):g}" for length in entry["dash"].split())
-        for key, entry in palette.items()
-    }
-    return Theme(colours, dashes)
+    for key, light in NEUTRALS["light"].items():
+        palette[key] = {"light": light, "dark": NEUTRALS["dark"][key], "dash": ""}
+    return palette
+
+
+def colour(key: str) -> str:
+    """Return a reference to the colour of a quantity, whichever the theme."""
+    return f"var(--{key})"
 
 
 def rounded(points: list[tuple[float, float]]) -> str:
@@ -97,8 +96,8 @@ def sign(number: float) -> int:
 class Drawing:
     """Collects the elements of one picture."""
 
-    def __init__(self, theme: Theme):
-        self.theme = theme
+    def __init__(self, palette: dict[str, dict[str, str]]):
+        self.palette = palette
         self.elements: list[str] = []
 
     def add(self, element: str) -> None:
@@ -107,11 +106,11 @@ class Drawing:
 
     def path(self, data: str, key: str, *, width: float = STROKE, dashed: bool = True) -> None:
         """Draw a line in the colour, and with the dashes, of the quantity that it carries."""
-        dash = self.theme.dashes.get(key) if dashed else ""
+        lengths = self.palette[key]["dash"].split() if dashed else []
+        dash = " ".join(f"{DASH_SCALE * float(length):g}" for length in lengths)
         pattern = f' stroke-dasharray="{dash}"' if dash else ""
         self.add(
-            f'<path d="{data}" fill="none" stroke="{self.theme.colours[key]}"'
-            f' stroke-width="{width}"{pattern}/>'
+            f'<path d="{data}" fill="none" stroke="{colour(key)}" stroke-width="{width}"{pattern}/>'
         )
 
     def wire(self, key: str, *points: tuple[float, float], width: float = STROKE) -> None:
@@ -124,42 +123,42 @@ class Drawing:
         left, right = (
             f"{back[0] + side * half * dy:g} {back[1] + side * half * dx:g}" for side in (1, -1)
         )
-        self.add(f'<path d="M{x:g} {y:g}L{left}L{right}Z" fill="{self.theme.colours[key]}"/>')
+        self.add(f'<path d="M{x:g} {y:g}L{left}L{right}Z" fill="{colour(key)}"/>')
 
     def joint(self, key: str, x: float, y: float) -> None:
         """Mark where a wire splits."""
-        self.add(f'<circle cx="{x}" cy="{y}" r="{JOINT}" fill="{self.theme.colours[key]}"/>')
+        self.add(f'<circle cx="{x}" cy="{y}" r="{JOINT}" fill="{colour(key)}"/>')
 
     def box(self, key: str, x: float, y: float, name: str, function: str) -> None:
         """Draw a unit: a box with its function, its name above."""
-        colour, unit = self.theme.colours[key], self.theme.colours["unit"]
         self.add(
             f'<rect x="{x - UNIT_WIDTH / 2:g}" y="{y - UNIT_HEIGHT / 2:g}" width="{UNIT_WIDTH}"'
-            f' height="{UNIT_HEIGHT}" rx="10" fill="{unit}" stroke="{colour}"'
+            f' height="{UNIT_HEIGHT}" rx="10" fill="{colour("page")}" stroke="{colour(key)}"'
             f' stroke-width="{STROKE}"/>'
         )
-        self.add(f'<text x="{x}" y="{y + 10}" font-size="31" fill="{colour}">{function}</text>')
+        self.add(
+            f'<text x="{x}" y="{y + 10}" font-size="31" fill="{colour(key)}">{function}</text>'
+        )
         if name:
-            self.word(x, y - UNIT_HEIGHT / 2 - 9, name, colour)
+            self.word(x, y - UNIT_HEIGHT / 2 - 9, name, key)
 
     def operator(self, symbol: str, x: float, y: float) -> None:
         """Draw ⊙ or + as a node."""
-        ink, unit = self.theme.colours["ink"], self.theme.colours["unit"]
         self.add(
-            f'<circle cx="{x}" cy="{y}" r="{OPERATOR}" fill="{unit}" stroke="{ink}"'
-            f' stroke-width="{STROKE}"/>'
+            f'<circle cx="{x}" cy="{y}" r="{OPERATOR}" fill="{colour("page")}"'
+            f' stroke="{colour("ink")}" stroke-width="{STROKE}"/>'
         )
         if symbol == "+":
             self.path(f"M{x - 11} {y}h22M{x} {y - 11}v22", "ink", width=3)
         else:
-            self.add(f'<circle cx="{x}" cy="{y}" r="5" fill="{ink}"/>')
+            self.add(f'<circle cx="{x}" cy="{y}" r="5" fill="{colour("ink")}"/>')
 
-    def word(self, x: float, y: float, word: str, colour: str, anchor: str = "middle") -> None:
+    def word(self, x: float, y: float, word: str, key: str, anchor: str = "middle") -> None:
         """Write a word on the baseline y."""
         anchored = f' text-anchor="{anchor}"' if anchor != "middle" else ""
         self.add(
             f'<text x="{x:g}" y="{y:g}" font-family="{WORDS}" font-size="{WORD}"'
-            f' fill="{colour}"{anchored}>{word}</text>'
+            f' fill="{colour(key)}"{anchored}>{word}</text>'
         )
 
     def letter(self, x: float, y: float, what: Letter, anchor: str = "middle") -> None:
@@ -168,23 +167,27 @@ class Drawing:
         function = f'<tspan font-style="normal" font-size="32">{what.function} </tspan>'
         self.add(
             f'<text x="{x:g}" y="{y:g}" font-size="{LETTER}"'
-            f' font-style="italic" fill="{self.theme.colours[what.key]}"{anchored}>'
+            f' font-style="italic" fill="{colour(what.key)}"{anchored}>'
             f"{function if what.function else ''}{what.letter}"
             f'<tspan dx="2" dy="9" font-size="{SUBSCRIPT}">{what.subscript}</tspan></text>'
         )
 
     def product(self, x: float, y: float, left: Letter, right: Letter) -> None:
         """Write left ⊙ right, with the sign at x: drawn, since not every font has it."""
-        ink = self.theme.colours["ink"]
         self.letter(x - 21, y, left, "end")
         self.add(
-            f'<circle cx="{x}" cy="{y - 9}" r="10" fill="none" stroke="{ink}" stroke-width="2"/>'
+            f'<circle cx="{x}" cy="{y - 9}" r="10" fill="none" stroke="{colour("ink")}"'
+            ' stroke-width="2"/>'
         )
-        self.add(f'<circle cx="{x}" cy="{y - 9}" r="2.6" fill="{ink}"/>')
+        self.add(f'<circle cx="{x}" cy="{y - 9}" r="2.6" fill="{colour("ink")}"/>')
         self.letter(x + 21, y, right, "start")
 
     def svg(self) -> str:
         """Return the file's text."""
+        light, dark = (
+            "".join(f"--{key}:{entry[theme]};" for key, entry in self.palette.items())
+            for theme in ("light", "dark")
+        )
         return "\n".join(
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
@@ -193,20 +196,22 @@ class Drawing:
                 f' font-family="{MATHS}" text-anchor="middle">',
                 '<title id="lstm-cell-title">One step of an LSTM cell</title>',
                 f'<desc id="lstm-cell-desc">{DESCRIPTION}</desc>',
+                f"<style>svg{{{light}}}",
+                f"@media (prefers-color-scheme:dark){{svg{{{dark}}}}}</style>",
                 *self.elements,
                 "</svg>\n",
             ]
         )
 
 
-def draw(theme: Theme) -> str:
+def draw() -> str:
     """Return the picture as SVG."""
-    d = Drawing(theme)
-    ink = theme.colours["ink"]
+    d = Drawing(read_palette())
     left, top, right, bottom = SHEET
+    d.add(f'<rect width="{WIDTH}" height="{HEIGHT}" rx="22" fill="{colour("page")}"/>')
     d.add(
         f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" rx="22"'
-        f' fill="{theme.colours["sheet"]}"/>'
+        f' fill="{colour("sheet")}"/>'
     )
 
     # The cell state, straight across; it passes under the read-out's bridge.
@@ -229,7 +234,7 @@ def draw(theme: Theme) -> str:
     for key, y in (("h", OUT - cell_height), ("input", OUT + 2)):
         d.add(
             f'<rect x="{STACK - cell_width / 2:g}" y="{y}" width="{cell_width}"'
-            f' height="{cell_height - 2}" rx="3" fill="{theme.colours[key]}"/>'
+            f' height="{cell_height - 2}" rx="3" fill="{colour(key)}"/>'
         )
 
     # The gates' wires, and what they open.
@@ -271,11 +276,11 @@ def draw(theme: Theme) -> str:
     for y, what in ((FORGET, F), (INPUT, I), (CANDIDATE, CANDIDATE_LETTER), (OUT, O)):
         d.letter(362, y - 17, what)
     middle = (KEEP + WRITE) // 2
-    d.word(middle, 87, "kept", ink)
+    d.word(middle, 87, "kept", "ink")
     d.product(middle - 14, 123, F, C_PREV)
-    d.word(WRITE + 74, 229, "written", ink)
+    d.word(WRITE + 74, 229, "written", "ink")
     d.product(WRITE + 68, 269, I, CANDIDATE_LETTER)
-    d.word(SHOW - 22, 583, "shown", ink)
+    d.word(SHOW - 22, 583, "shown", "ink")
     d.product(SHOW - 70, 619, O, TANH_C)
 
     d.letter(46, CELL + 10, C_PREV)
@@ -284,15 +289,13 @@ def draw(theme: Theme) -> str:
     d.letter(828, OUT + 10, H)
     d.letter(STACK, bottom + 46, X)
     d.letter(READ_OUT, 34, H)
-    d.word(READ_OUT - 26, 34, "read-out", ink, "end")
+    d.word(READ_OUT - 26, 34, "read-out", "ink", "end")
     return d.svg()
 
 
 def main(output: Path = OUTPUT) -> None:
-    """Write both files into a folder."""
-    for name in NEUTRALS:
-        path = output / f"lstm-cell-{name}.svg"
-        path.write_text(draw(read_theme(name)), encoding="utf-8", newline="\n")
+    """Write the picture to a file."""
+    output.write_text(draw(), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":
