@@ -10,8 +10,9 @@ export OPENBLAS_NUM_THREADS := 1
 
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 READY := .venv/ready-$(VERSION)
+TORCH := .venv/torch-$(VERSION)
 
-.PHONY: book serve test test-slow bench clean
+.PHONY: book serve browser test test-slow bench notebooks clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -27,3 +28,35 @@ book: $(READY)
 
 serve: book
 	$(BIN)/python tools/serve.py $(SITE) --port $(PORT)
+# Finds Chromium, or installs it where it may.
+browser:
+	@for name in chromium chromium-browser google-chrome chrome; do \
+		command -v $$name > /dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update -q && apt-get install -q -y chromium fonts-dejavu-core; \
+	else echo "The browser tests need Chromium: sudo apt-get install chromium" >&2; exit 1; fi
+
+test: book browser
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	# No progress bars, so that none is left half-way in an output that is compared.
+	TQDM_DISABLE=1 $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=120 book
+	$(BIN)/pytest -m "not slow" tests
+
+# A reference for tests and benchmarks, never a dependency of the book.
+$(TORCH): | $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	touch $@
+
+test-slow: $(TORCH) book browser
+	$(BIN)/pytest -m slow tests
+
+bench: $(TORCH)
+	$(BIN)/python tools/bench.py
+
+notebooks: $(READY)
+	$(BIN)/python tools/notebooks.py
+
+clean:
+	rm -rf .venv _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

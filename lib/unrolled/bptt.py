@@ -19,7 +19,9 @@ class Gradients(NamedTuple):
     """The gradients of a loss: of the parameters, of s_0, of the input, and of every state.
 
     p like Params, s0 like State, xs (T, D, B), states like State with a leading time axis:
-    states.h[t] is the whole dL/dh of step t, its own loss and the later steps' together.
+    states.h[t] is the whole dL/dh_t, from its own loss and the later steps together. In the LSTM,
+    states.c[t] is what arrives at c_t from later steps and its own loss; what reaches c_t through
+    h_t of the same step is in states.h[t].
     """
 
     p: Any

@@ -8,8 +8,14 @@ a random upstream gradient on every state ("up_h", "up_c"), and PyTorch's states
 ("d_..."). The loss is the sum of states times upstream gradients. The simple RNN and the LSTM are
 PyTorch's own cells; it has no GRU that resets before the product, so that one is written out here
 in tensors, and differentiated by autograd.
+
+by_hand.txt is what the PyTorch code in the chapter "An LSTM step by hand" prints.
 """
 
+import contextlib
+import io
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +24,7 @@ import torch
 CONFIGURATIONS = 24
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 HERE = Path(__file__).parent
+BY_HAND = HERE.parents[1] / "book" / "gates" / "lstm-by-hand.ipynb"
 
 
 def rnn_step(W_x, W_h, b, h, c, x):
@@ -77,8 +84,19 @@ def case(name: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return result
 
 
+def by_hand() -> str:
+    """Run the PyTorch code that the chapter shows, and return what it prints."""
+    cells = json.loads(BY_HAND.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    (code,) = re.findall(r"```python\n(import torch.*?)```", text, re.DOTALL)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    return printed.getvalue()
+
+
 def main() -> None:
-    """Write one file a cell."""
+    """Write one file a cell, and what the chapter's code prints."""
     torch.set_num_threads(1)
     for seed, name in enumerate(GATES):
         rng = np.random.default_rng(seed)
@@ -90,6 +108,7 @@ def main() -> None:
         provenance = f"torch {torch.__version__}, numpy {np.__version__}, seed {seed}"
         np.savez_compressed(HERE / f"{name}.npz", provenance=provenance, **arrays)
         print(f"{name}.npz: {CONFIGURATIONS} cases, {provenance}")
+    (HERE / "by_hand.txt").write_text(by_hand())
 
 
 if __name__ == "__main__":
