@@ -1,0 +1,97 @@
+// The page's own behaviour: colours, copy buttons, scrolling boxes, the contents' mark, the search key.
+// Everything is there without it but these.
+(() => {
+  const root = document.documentElement;
+
+  // Colours: as the system, light, dark, in turn; the first turn always changes something.
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const names = { auto: "as the system", light: "light", dark: "dark" };
+  const button = document.querySelector("button.theme");
+  const apply = (mode) => {
+    root.dataset.mode = mode;
+    root.dataset.theme = mode === "auto" ? (dark.matches ? "dark" : "light") : mode;
+    if (button) button.title = `Colours: ${names[mode]}`;
+    button?.setAttribute("aria-label", `Colours: ${names[mode]}`);
+  };
+  apply(root.dataset.mode in names ? root.dataset.mode : "auto");
+  dark.addEventListener("change", () => apply(root.dataset.mode));
+  button?.addEventListener("click", () => {
+    const order = dark.matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"];
+    const mode = order[(order.indexOf(root.dataset.mode) + 1) % 3];
+    apply(mode);
+    try {
+      localStorage.setItem("mode", mode);
+    } catch {
+      // Storage may be forbidden; the choice then holds for this page.
+    }
+  });
+
+  // Boxes that scroll sideways can be reached by keyboard, and only those that do.
+  const boxes = document.querySelectorAll("article .scrolls, article pre, article .cell_output .output");
+  const reach = (box) => {
+    const scrolls = box.scrollWidth > box.clientWidth + 1;
+    box.toggleAttribute("data-wide", scrolls);
+    if (!scrolls) {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+      return;
+    }
+    const name = box.matches("pre") ? "Code" : box.querySelector("table") ? "Table" : box.querySelector("math") ? "Equation" : "Output";
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", `${name}, scrolls sideways`);
+  };
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
+  for (const box of boxes) sizes.observe(box);
+  document.fonts?.ready.then(() => boxes.forEach(reach));
+
+  // Copy buttons on code, not on what it printed.
+  if (navigator.clipboard) {
+    for (const block of document.querySelectorAll("article div[class*='highlight-'] > .highlight, article .output > .highlight")) {
+      if (block.closest(".output.stream, .output.stderr, .output.text_plain, .output.traceback")) continue;
+      const copy = document.createElement("button");
+      copy.type = "button";
+      copy.className = "copy";
+      copy.textContent = "Copy";
+      copy.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(block.querySelector("pre").textContent.trimEnd() + "\n");
+        copy.textContent = "Copied";
+        setTimeout(() => (copy.textContent = "Copy"), 1500);
+      });
+      block.append(copy);
+    }
+  }
+
+  // The contents mark the section that is being read.
+  const links = [...document.querySelectorAll(".contents a[href^='#']")];
+  const heads = links
+    .map((link) => [link, document.getElementById(decodeURIComponent(link.hash.slice(1)))])
+    .filter(([, section]) => section);
+  if (heads.length) {
+    let waiting = false;
+    const mark = () => {
+      waiting = false;
+      const passed = heads.filter(([, section]) => section.getBoundingClientRect().top < innerHeight / 4);
+      const current = (passed.at(-1) ?? heads[0])[0];
+      for (const link of links) {
+        if (link === current) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      }
+    };
+    addEventListener("scroll", () => {
+      if (!waiting) requestAnimationFrame(mark);
+      waiting = true;
+    }, { passive: true });
+    mark();
+  }
+
+  // Control or Command and K: search, here or on the search page.
+  addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+    const field = document.querySelector("form.find input");
+    if (!field) return;
+    event.preventDefault();
+    const sidebar = document.getElementById("sidebar");
+    if (sidebar.contains(field) && !field.checkVisibility()) sidebar.showPopover();
+    field.focus();
+  });
+})();

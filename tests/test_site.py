@@ -1,0 +1,279 @@
+"""The built site as a reader meets it: in Chromium, from a server and from a folder."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "_build" / "html"
+WIDTHS = (1280, 390)
+THEMES = ("light", "dark")
+
+
+def pages_of_the_contents() -> list[str]:
+    """Every page that _toc.yml names, and the search page."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    sections = [section for chapter in chapters for section in chapter.get("sections", [])]
+    files = [toc["root"], *(entry["file"] for entry in chapters + sections)]
+    return [f"{file}.html" for file in files] + ["search.html"]
+
+
+PAGES = pages_of_the_contents()
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The site, built by the command that readers use; nothing is rebuilt that is up to date."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
+    command += ["--builder", "html", "-W", "-n", "--keep-going"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.fail(f"the book does not build:\n{done.stdout}\n{done.stderr}", pytrace=False)
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def served(site: Path) -> Iterator[str]:
+    """The address at which tools/serve.py serves the site."""
+    command = [sys.executable, "tools/serve.py", str(site), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        found = re.search(r"http://\S+", server.stdout.readline())
+        assert found, "the server says where it is"
+        yield found[0]
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def addresses(site: Path, served: str) -> dict[str, str]:
+    return {"served": served, "folder": f"{site.as_uri()}/"}
+
+
+def open_page(browser: Browser, address: str, width: int = 1280, theme: str = "light") -> Page:
+    """A page in a fresh profile; its context is closed with it."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+@pytest.mark.parametrize("way", ["served", "folder"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_whole(browser: Browser, addresses: dict[str, str], name: str, way: str) -> None:
+    """No error, no failed request, no other host; math is MathML; explorables are drawn."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    trouble: list[str] = []
+    requests: list[str] = []
+    page.on(
+        "console",
+        lambda message: (
+            trouble.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("requestfailed", lambda request: trouble.append(f"failed: {request.url}"))
+    page.on("request", lambda request: requests.append(request.url))
+    page.on(
+        "response",
+        lambda answer: (
+            trouble.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None
+        ),
+    )
+    page.goto(addresses[way] + name)
+    page.wait_for_load_state("networkidle")
+    # Pictures load when they are near.
+    page.evaluate("for (const image of document.images) image.loading = 'eager'")
+    page.wait_for_load_state("networkidle")
+    for host in page.locator("[data-explorable]").all():
+        host.locator("svg, canvas").first.wait_for(state="attached", timeout=5000)
+    assert trouble == []
+    home = addresses[way]
+    assert [url for url in requests if not url.startswith((home, "data:", "blob:"))] == []
+    assert page.locator("[class*=MathJax], .katex, mjx-container").count() == 0
+    leftovers = page.evaluate(
+        "[...document.querySelectorAll('article p, article li')]"
+        ".filter(p => /\\\\[([]|\\$\\$/.test(p.textContent)).map(p => p.textContent)"
+    )
+    assert leftovers == [], "formulas that were not rendered"
+    page.close()
+
+
+def violations(page: Page) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What axe finds wrong on the page as it is now: WCAG 2.2 AA and best practice."""
+    # Axe leaves out WCAG 2.2's own rule unless it is asked.
+    report = Axe().run(page, options={"rules": {"target-size": {"enabled": True}}})
+    return [
+        (found["id"], [(node["html"][:160], node["failureSummary"]) for node in found["nodes"][:3]])
+        for found in report.response["violations"]
+    ]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", [*PAGES, "search.html?q=gate"])
+def test_page_is_accessible(
+    browser: Browser, served: str, name: str, width: int, theme: str
+) -> None:
+    """Axe finds nothing, and nothing scrolls sideways."""
+    page = open_page(browser, served + name, width, theme)
+    assert page.locator("html").get_attribute("data-theme") == theme
+    assert violations(page) == []
+    scroll = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert scroll[0] <= scroll[1], "the page scrolls sideways"
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_math_has_its_font(browser: Browser, served: str, name: str) -> None:
+    """Every symbol in a formula is in the subset of the math font."""
+    page = open_page(browser, served + name)
+    session = page.context.new_cdp_session(page)
+    session.send("DOM.enable")
+    session.send("CSS.enable")
+    root = session.send("DOM.getDocument")["root"]["nodeId"]
+    found = session.send("DOM.querySelectorAll", {"nodeId": root, "selector": "article math"})
+    others = set()
+    for index, node in enumerate(found["nodeIds"]):
+        fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+        if any(font["familyName"] != "STIX Two Math" for font in fonts):
+            formula = page.locator("article math").nth(index)
+            others.add(formula.locator("annotation").text_content())
+    assert others == set()
+    page.close()
+
+
+def test_wide_boxes_scroll_by_keyboard(browser: Browser, served: str) -> None:
+    """On a phone wide equations and code scroll in their own box, which the keyboard reaches."""
+    wide = 0
+    for name in PAGES:
+        page = open_page(browser, served + name, 390)
+        boxes = page.locator("article .scrolls, article pre")
+        states = boxes.evaluate_all(
+            "boxes => boxes.map(b => [b.scrollWidth > b.clientWidth + 1, b.tabIndex === 0])"
+        )
+        assert all(scrolls == reached for scrolls, reached in states), name
+        wide += sum(scrolls for scrolls, _ in states)
+        page.close()
+    assert wide, "no page has a wide box: nothing was tested"
+
+
+def markup(site: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_markup(site: Path, name: str) -> None:
+    """One h1, levels in order, a title, unique ids, alternatives to pictures, nothing from afar."""
+    soup = markup(site, name)
+    levels = [int(heading.name[1]) for heading in soup.find_all(re.compile("^h[1-6]$"))]
+    assert levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in pairwise(levels)), levels
+    assert soup.title is not None
+    assert "Unrolled" in soup.title.text
+    assert soup.html is not None
+    assert soup.html["lang"] == "en"
+    ids = Counter(element["id"] for element in soup.select("[id]"))
+    assert [name for name, count in ids.items() if count > 1] == []
+    assert [str(image) for image in soup.select("img") if not image.get("alt")] == []
+    afar = soup.select('[src*="//"], link[href*="//"]:not([rel=canonical])')
+    assert [str(element) for element in afar] == []
+
+
+@pytest.mark.parametrize("name", [*PAGES, "index.html"])
+def test_links_resolve(site: Path, name: str) -> None:
+    """Every link within the site leads to a file, and to an id in it."""
+    broken = []
+    for element in markup(site, name).select("[href], [src]"):
+        link = element.get("href") or element["src"]
+        if urlsplit(link).scheme:
+            continue
+        path, anchor = urldefrag(link)
+        path = urlsplit(path).path
+        target = (site / name).parent / unquote(path) if path else site / name
+        if not target.is_file():
+            broken.append(link)
+        elif anchor and target.suffix == ".html":
+            ids = {e["id"] for e in markup(site, str(target.relative_to(site))).select("[id]")}
+            if unquote(anchor) not in ids:
+                broken.append(link)
+    assert broken == []
+
+
+def test_titles_differ(site: Path) -> None:
+    titles = [markup(site, name).title for name in PAGES]
+    assert len(set(map(str, titles))) == len(PAGES)
+
+
+@pytest.mark.parametrize("way", ["served", "folder"])
+def test_search_finds(browser: Browser, addresses: dict[str, str], way: str) -> None:
+    """The form on a page leads to results; from a folder they have no excerpts, and no errors."""
+    page = open_page(browser, addresses[way] + PAGES[0])
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("gate")
+    page.keyboard.press("Enter")
+    first = page.locator("#search-results li a").first
+    first.wait_for()
+    page.locator(".search-summary", has_text="found").wait_for()
+    assert errors == []
+    first.click()
+    page.wait_for_load_state()
+    assert "gate" in page.locator("article").inner_text().lower()
+    page.close()
+
+
+@pytest.mark.parametrize("way", ["served", "folder"])
+def test_colours_follow_and_stay(browser: Browser, addresses: dict[str, str], way: str) -> None:
+    """The page follows the system until the reader chooses, and keeps the choice on other pages."""
+    page = open_page(browser, addresses[way] + PAGES[0])
+    root, button = page.locator("html"), page.locator("button.theme")
+    page.emulate_media(color_scheme="dark")
+    assert root.get_attribute("data-theme") == "dark"
+    page.emulate_media(color_scheme="light")
+    button.click()
+    assert root.get_attribute("data-theme") == "dark"
+    assert button.get_attribute("aria-label") == "Colours: dark"
+    page.goto(addresses[way] + PAGES[1])
+    assert root.get_attribute("data-theme") == "dark"
+    button.click()
+    assert root.get_attribute("data-theme") == "light"
+    page.close()
+
+
+def test_contents_open_on_a_phone(browser: Browser, served: str) -> None:
+    """The button opens the book's contents, Escape closes them, a link in them leads on."""
+    page = open_page(browser, served + PAGES[0], 390)
+    contents = page.locator("#sidebar")
+    assert not contents.is_visible()
+    page.get_by_role("button", name="Contents of the book").click()
+    assert contents.is_visible()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    assert not contents.is_visible()
+    page.get_by_role("button", name="Contents of the book").click()
+    contents.get_by_role("link").nth(1).click()
+    page.wait_for_load_state()
+    assert page.url == served + PAGES[1]
+    page.close()
+
+
+def test_index_leads_to_the_book(browser: Browser, addresses: dict[str, str]) -> None:
+    for way in addresses.values():
+        page = open_page(browser, f"{way}index.html")
+        page.wait_for_url(way + PAGES[0])
+        page.close()

@@ -1,0 +1,211 @@
+"""The Sphinx extension: formulas, mended markup, the palette, and builds that are honest."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from unrolled import sphinxext
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "variant", "expected"),
+    [
+        ("xW1", "bold", "𝐱𝐖𝟏"),
+        ("α∂", "bold-italic", "𝜶𝝏"),
+        ("h", "italic", "ℎ"),
+        ("LAB", "script", "ℒ𝒜ℬ"),
+        ("RN", "double-struck", "ℝℕ"),
+        ("C", "fraktur", "ℭ"),
+        ("a+b", "bold", "𝐚+𝐛"),
+    ],
+)
+def test_letters_of_alphabets(text: str, variant: str, expected: str) -> None:
+    assert sphinxext.styled(text, variant) == expected
+
+
+def test_katex_renders_in_one_run_and_tells_what_is_wrong() -> None:
+    answers = sphinxext.katex(
+        [(r"\tilde{c}_t", False), (r"\frac{a}{b}", True), (r"\frac{a", True), ("é", False)]
+    )
+    assert "<mover" in answers[0]["mathml"]
+    assert 'display="block"' in answers[1]["mathml"]
+    assert "Unexpected end" in answers[2]["error"]
+    assert "Accented Unicode" in answers[3]["warnings"][0]
+    for answer in answers[:2]:
+        assert answer["warnings"] == []
+        assert sphinxext.tidy_mathml(answer["mathml"]).startswith("<math")
+
+
+def test_tidy_spells_what_browsers_would_not_draw() -> None:
+    (answer,) = sphinxext.katex([(r"\mathbf{W} \left\lVert \vec x \right\rVert", False)])
+    mathml = sphinxext.tidy_mathml(answer["mathml"])
+    assert "<mi>𝐖</mi>" in mathml
+    assert mathml.count('<mo fence="true">‖</mo>') == 2
+    assert "\u20d7" not in mathml
+    assert "class" not in mathml
+
+
+@pytest.mark.parametrize(
+    ("tex", "expected"),
+    [
+        (r"a = b", r"a = b"),
+        (r"a \\ b", r"\begin{split}a \\ b\end{split}"),
+        (r"\begin{align}a \\ b\end{align}", r"\begin{align*}a \\ b\end{align*}"),
+        (r"\begin{aligned}a \\ b\end{aligned}", r"\begin{aligned}a \\ b\end{aligned}"),
+    ],
+)
+def test_bare_lines_are_split_and_numbers_are_left_to_sphinx(tex: str, expected: str) -> None:
+    assert sphinxext.display_tex(tex) == expected
+
+
+def test_palette_is_css_in_both_themes() -> None:
+    palette = json.loads((ROOT / "lib/unrolled/palette.json").read_text(encoding="utf-8"))
+    light, dark = sphinxext.palette_css(palette).split('html[data-theme="dark"]')
+    for key, entry in palette.items():
+        name = f"--unrolled-{key.replace('_', '-')}"
+        assert f"{name}: {entry['light']};" in light
+        assert f"{name}-dash: {entry['dash'] or 'none'};" in light
+        assert f"{name}: {entry['dark']};" in dark
+
+
+def test_mend() -> None:
+    body = """
+    <div class="admonition solution dropdown" id="s"><p class="admonition-title">Solution to
+      <a href="#e">Exercise 1</a></p><section id="solution-content"><p>So.</p></section></div>
+    <div class="admonition note"><p class="admonition-title">Note</p></div>
+    <table><thead><tr><th></th><th>a</th><th>
+      <math><mi>c</mi><annotation>\\tilde{c}</annotation></math></th></tr></thead></table>
+    <h2>T<a class="headerlink" href="#t" title="Link to this heading">¶</a></h2>
+    <math><mo>&lt;</mo></math><img src="a.svg" alt="A">
+    """
+    soup = BeautifulSoup(sphinxext.mend(body), "html.parser")
+    solution = soup.select_one("details#s > summary.admonition-title")
+    assert solution is not None
+    assert solution.find("a") is None
+    assert soup.select_one("div.note > p") is not None
+    assert soup.select("#solution-content") == []
+    assert soup.select_one("div.scrolls > table") is not None
+    a, c = soup.select("th[scope=col]")
+    assert len(soup.select("th")) == 2
+    assert a.text == "a"
+    assert [word.text for word in c.select("math[aria-hidden] + .unseen")] == ["tilde c"]
+    link = soup.select_one("a.headerlink")
+    assert link is not None
+    assert (link.text, link["aria-label"]) == ("#", "Link to this heading")
+    assert "<mo>&lt;</mo>" in str(soup)
+    image = soup.select_one("img")
+    assert image is not None
+    assert image["loading"] == "lazy"
+
+
+def test_page_contents_need_two_sections() -> None:
+    def toc(sections: str) -> str:
+        return f"<ul><li><a href='#'>T</a><ul>{sections}</ul></li></ul>"
+
+    assert sphinxext.page_contents("") == ""
+    assert sphinxext.page_contents(toc("<li><a href='#a'>A</a></li>")) == ""
+    both = sphinxext.page_contents(toc("<li><a href='#a'>A</a></li><li><a href='#b'>B</a></li>"))
+    assert both.startswith("<ul>")
+    assert "#b" in both
+
+
+# ------------------------------------------------------------------------------ whole builds
+
+
+@pytest.fixture(scope="module")
+def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A book of three pages under the book's own configuration."""
+    root = tmp_path_factory.mktemp("book")
+    for name in ("_static", "_templates"):
+        shutil.copytree(ROOT / "book" / name, root / "book" / name)
+    shutil.copy(ROOT / "_config.yml", root)
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/intro\nparts:\n- caption: A\n  numbered: 1\n  chapters:\n"
+        "  - file: book/a\n  - file: book/b\n",
+        encoding="utf-8",
+    )
+    pages = {
+        "references.bib": "",
+        "intro.md": "# Start\n\nThe first words, $x$.\n\nPlain words that describe the page.\n",
+        "a.md": "# A\n\n$$ a \\odot b $$ (eq-a)\n\n$$ c $$ (eq-c)\n\n"
+        '<div data-explorable="x"></div>\n',
+        "b.md": "# B\n\nSee {eq}`eq-c` and [](#here).\n\n## Here\n\nText.\n\n"
+        ":::{note}\n:class: dropdown\nFolded.\n:::\n",
+    }
+    for name, text in pages.items():
+        (root / "book" / name).write_text(text, encoding="utf-8")
+    done = build(root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root
+
+
+def build(root: Path) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
+    command += ["--builder", "html", "-W", "-n", "--keep-going"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True)
+
+
+def page(root: Path, name: str) -> BeautifulSoup:
+    text = (root / "_build/html" / name).read_text(encoding="utf-8")
+    return BeautifulSoup(text, "html.parser")
+
+
+def test_equations_are_numbered_and_referred_to(small_book: Path) -> None:
+    soup = page(small_book, "book/a.html")
+    numbers = [element.contents[0] for element in soup.select(".equation .eqno")]
+    assert numbers == ["(1.1)", "(1.2)"]
+    assert len(soup.select(".equation > .scrolls > math[display=block]")) == 2
+    link = page(small_book, "book/b.html").select_one('article a[href="a.html#equation-eq-c"]')
+    assert link is not None
+    assert link.text == "(1.2)"
+    assert soup.select_one("#equation-eq-c") is not None
+
+
+def test_explorables_are_loaded_where_they_are(small_book: Path) -> None:
+    for name, has in [("book/a.html", True), ("book/b.html", False), ("search.html", False)]:
+        soup = page(small_book, name)
+        assert bool(soup.select('script[src*="unrolled-explorables.js"][defer]')) is has
+        assert bool(soup.select('link[href*="unrolled-explorables.css"]')) is has
+
+
+def test_nothing_of_the_theme_is_loaded(small_book: Path) -> None:
+    sources = [s.get("src", "").split("/")[-1] for s in page(small_book, "book/b.html")("script")]
+    assert [source.split("?")[0] for source in sources] == ["", "site.js"]
+    files = {path.name for path in (small_book / "_build/html/_static").iterdir()}
+    assert files >= {"fonts", "palette.css", "pygments.css", "site.css", "site.js"}
+    assert not files & {"scripts", "vendor", "thebelab.js", "togglebutton.js"}
+
+
+def test_description_is_the_first_plain_paragraph(small_book: Path) -> None:
+    description = page(small_book, "book/intro.html").select_one("meta[name=description]")
+    assert description is not None
+    assert description["content"] == "Plain words that describe the page."
+
+
+def test_only_what_changed_is_read_again(small_book: Path) -> None:
+    assert "0 added, 0 changed, 0 removed" in build(small_book).stdout
+    path = small_book / "book" / "b.md"
+    path.write_text(path.read_text(encoding="utf-8") + "\nMore.\n", encoding="utf-8")
+    output = build(small_book).stdout
+    assert "0 added, 1 changed, 0 removed" in output
+    assert "More." in page(small_book, "book/b.html").text
+
+
+def test_a_wrong_formula_fails_the_build_until_it_is_mended(small_book: Path) -> None:
+    path = small_book / "book" / "b.md"
+    good = path.read_text(encoding="utf-8")
+    path.write_text(good + "\n\n$$ \\frac{a $$\n", encoding="utf-8")
+    for _ in range(2):
+        done = build(small_book)
+        assert done.returncode
+        assert "b.md" in done.stderr
+        assert r"in formula: \frac{a" in done.stderr
+    path.write_text(good, encoding="utf-8")
+    assert build(small_book).returncode == 0

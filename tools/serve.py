@@ -1,0 +1,61 @@
+"""Serve a folder on loopback as a static host would: compressed, typed, with caching headers."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from tornado.web import Application, StaticFileHandler
+
+
+class Static(StaticFileHandler):
+    """Files: those that pages name with a digest (?v=) keep for a year, others are asked for."""
+
+    def get_cache_time(self, path, modified, mime_type):  # noqa: D102
+        return 365 * 24 * 3600 if "v" in self.request.arguments else 0
+
+    def set_extra_headers(self, path):  # noqa: D102
+        if "v" not in self.request.arguments:
+            self.set_header("Cache-Control", "no-cache")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def get_content_type(self):  # noqa: D102
+        known = {".ipynb": "application/json", ".js": "text/javascript", ".woff2": "font/woff2"}
+        kind = known.get(Path(self.absolute_path).suffix) or super().get_content_type()
+        return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+
+
+def application(folder: Path) -> Application:
+    """Return the server of a folder; a folder's page is its index.html."""
+    files = {"path": str(folder), "default_filename": "index.html"}
+    return Application([(r"/(.*)", Static, files)], compress_response=True)
+
+
+async def serve(folder: Path, port: int) -> None:
+    """Serve until interrupted; port 0 takes a free one."""
+    server = application(folder).listen(port, address="127.0.0.1")
+    port = next(iter(server._sockets.values())).getsockname()[1]
+    print(f"Serving {folder} at http://127.0.0.1:{port}/ (Ctrl-C ends it)", flush=True)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="the folder to serve")
+    parser.add_argument("--port", type=int, default=8000, help="default: 8000; 0: any that is free")
+    options = parser.parse_args()
+    if not options.folder.is_dir():
+        sys.exit(f"There is no folder {options.folder}: build the book first (make book).")
+    try:
+        asyncio.run(serve(options.folder, options.port))
+    except KeyboardInterrupt:
+        print()
+    except OSError as error:
+        sys.exit(
+            f"Port {options.port} cannot be used ({error.strerror}): choose another with --port."
+        )
+
+
+if __name__ == "__main__":
+    main()
