@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+
 from unrolled import unroll
 from unrolled.cells import gru, lstm, rnn
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from unrolled import backward, gradcheck, numerical_gradient, optimizers, readout, show, unroll
 from unrolled.cells import gru, lstm, rnn
 from unrolled.training import Model, init_model, loss_and_gradients, predict, train

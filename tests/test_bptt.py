@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers import CELLS, assert_close, random_case
+
 from unrolled import backward, unroll
 
 

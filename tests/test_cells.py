@@ -7,6 +7,7 @@ import pytest
 from helpers import CELLS, assert_close, random_case, random_like
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from unrolled import backward, gradcheck, unroll
 from unrolled.cells import gru, lstm, rnn
 from unrolled.cells.protocol import sigmoid

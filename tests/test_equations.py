@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import assert_close, random_case
+
 from unrolled import backward, numerical_gradient, unroll
 from unrolled.cells import lstm
 

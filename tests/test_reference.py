@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import CELLS, assert_close
+
 from unrolled import backward, unroll
 from unrolled.cells import lstm
 

@@ -7,6 +7,7 @@ import pytest
 from helpers import CELLS, assert_close, random_like
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from unrolled import gradcheck, numerical_gradient, readout, show
 from unrolled.cells import lstm, rnn
 from unrolled.optimizers import adam, clip_by_norm, sgd
@@ -163,6 +164,9 @@ def test_training_shows_a_progress_bar_and_can_be_silent(monkeypatch, capfd):
         list(train(rnn, model, batches, readout.squared_error, sgd(0.1), progress=progress))
         shown = capfd.readouterr().err
         assert ("0/4" in shown) == progress
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    list(train(rnn, model, batches, readout.squared_error, sgd(0.1)))
+    assert capfd.readouterr().err == ""
 
 
 def test_gradcheck_finds_and_names_a_wrong_entry():

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+
 from unrolled import backward, unroll
 from unrolled.cells import lstm
 

@@ -1,5 +1,6 @@
 """Train a cell with a linear read-out, one record at a time."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -87,7 +88,8 @@ def train(
 
     batches: pairs (xs (T, D, B), target); loss and every_step as in `loss_and_gradients`; clip: the
     largest joint norm of all gradients, if any; total: how many batches there are, where their
-    iterable has no length. A progress bar shows the loss. The model passed in is left as it was.
+    iterable has no length. A progress bar shows the loss, unless progress is False or the
+    environment has TQDM_DISABLE. The model passed in is left as it was.
 
     Raises ValueError or TypeError, naming the argument, for bad parameters at once and for a bad
     batch when it comes, and FloatingPointError when the loss or its gradient is no longer finite.
@@ -102,9 +104,9 @@ def train(
 
     def records() -> Iterator[Record]:
         current, memory = model, optimizer.init(model)
-        # Passed only when asked for, so that tqdm's own TQDM_DISABLE works as well.
-        options = {} if progress else {"disable": True}
-        with tqdm(batches, total=total, leave=False, **options) as bar:
+        # TQDM_DISABLE is tqdm's own switch, but its notebook bar overlooks it.
+        silent = not progress or bool(os.environ.get("TQDM_DISABLE"))
+        with tqdm(batches, total=total, leave=False, disable=silent) as bar:
             for update, batch in enumerate(bar, start=1):
                 if not isinstance(batch, tuple) or len(batch) != 2:
                     raise TypeError(
