@@ -67,11 +67,10 @@ def test_the_environment_is_small(python):
 def test_a_notebook_reads_well_and_runs(address, page, notebook):
     page.goto(f"{address}/lab/tree/{notebook.as_posix()}?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    # Cells far down are drawn when they come near; draw them all.
     page.wait_for_function("document.querySelectorAll('.jp-Notebook .katex').length > 20")
 
     # Directives, equations, exercises: rendered, not shown as source.
-    shown = page.locator(".jp-MarkdownOutput").all_inner_texts()
+    shown = page.locator(".jp-MarkdownCell .myst").all_text_contents()
     assert "In this chapter" in "\n".join(shown)
     for source in (":::", "```", "{figure}", "{admonition}", "$$"):
         assert source not in "\n".join(shown)
