@@ -25,6 +25,8 @@ TWO_WAYS = [
     "w.preset = 'overwrite'\nw.candidate[12] = -0.35",
     "w.challenge = True\nw.score()",
 ]
+CHAPTER = Path(__file__).parents[1] / "book" / "gates" / "lstm.ipynb"
+AFTER_THE_CHAPTER = ["print('read back', w.forget[3])", "w.forget[3] = 0.25"]
 OWN_UPDATE = [
     "import math\n"
     "from unrolled.explorables import LSTMGates\n"
@@ -54,6 +56,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     html["text/html"] = LSTMGates("overwrite").to_html()
     cell = new_code_cell("w", execution_count=1, outputs=[new_output("display_data", data=html)])
     nbformat.write(new_notebook(cells=[cell]), root / "stored.ipynb")
+    chapter = nbformat.read(CHAPTER, as_version=4)
+    chapter.cells += [new_code_cell(source) for source in AFTER_THE_CHAPTER]
+    nbformat.write(chapter, root / "chapter.ipynb")
     with lab(sys.executable, root) as running:
         yield running
 
@@ -187,3 +192,28 @@ def test_without_a_kernel_the_static_picture_shows(page: Page, address: str) -> 
     assert loaded[0] is True
     assert loaded[1] == 720
     assert loaded[2] > 500
+
+
+def test_the_chapter_runs_and_its_picture_goes_both_ways(page: Page, address: str) -> None:
+    """All of the LSTM chapter, then its `w`, the picture that the reader's own update drives."""
+    open_notebook(page, address, "chapter.ipynb")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    number = cells.count() - 1
+    prompt = cells.nth(number).locator(".jp-InputPrompt")
+    expect(prompt).to_have_text(f"[{number + 1}]:", timeout=4 * SLOW)
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+
+    cell = cells.filter(has_text="update=coupled").first
+    cell.scroll_into_view_if_needed()
+    expect(value(cell, "forget", 4)).to_have_attribute("aria-valuenow", "0.25", timeout=SLOW)
+    paint(page, cell, 4, 0.6)
+    painted = value(cell, "forget", 4).get_attribute("aria-valuenow")
+    assert painted is not None
+    assert 0.5 < float(painted) < 0.7
+    expect(run(page, number - 1).locator(".jp-OutputArea-output")).to_have_text(
+        f"read back {painted}"
+    )
+    run(page, number)
+    expect(value(cell, "forget", 4)).to_have_attribute("aria-valuenow", "0.25")

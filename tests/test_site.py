@@ -13,7 +13,9 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from unrolled.explorables.lstm_gates import lstm_trace
 
 pytestmark = pytest.mark.browser
 
@@ -109,6 +111,47 @@ def test_page_is_whole(browser: Browser, addresses: dict[str, str], name: str, w
         ".filter(p => /\\\\[([]|\\$\\$/.test(p.textContent)).map(p => p.textContent)"
     )
     assert leftovers == [], "formulas that were not rendered"
+    page.close()
+
+
+@pytest.mark.parametrize("way", ["served", "folder"])
+def test_a_drag_on_the_chapter_gives_the_librarys_numbers(
+    browser: Browser, addresses: dict[str, str], way: str
+) -> None:
+    """Paint the forget gate from high to low; every c_t and gradient is the library's, to 1e-9."""
+    page = open_page(browser, addresses[way] + "book/gates/lstm.html")
+    host = page.locator("[data-explorable=lstm-gates]").first
+    host.scroll_into_view_if_needed()
+
+    def bar(step: int, row: str = "forget") -> Locator:
+        return host.locator(f"[role=slider][data-row={row}][data-step='{step}']")
+
+    def shown(step: int, quantity: str) -> float:
+        bar(step).hover()
+        expect(host.locator(".u-step")).to_have_text(f"step {step}")
+        return float(host.locator(f"[data-q={quantity}]").first.get_attribute("data-value") or "")
+
+    before = shown(20, "c")
+    start, end = bar(6).bounding_box(), bar(16).bounding_box()
+    assert start is not None
+    assert end is not None
+    page.mouse.move(start["x"] + start["width"] / 2, start["y"] + 0.1 * start["height"])
+    page.mouse.down()
+    page.mouse.move(end["x"] + end["width"] / 2, end["y"] + 0.7 * end["height"], steps=5)
+    page.mouse.up()
+
+    rows = {
+        row: [float(bar(t, row).get_attribute("aria-valuenow") or "") for t in range(1, 25)]
+        for row in ("forget", "input", "output", "candidate")
+    }
+    assert rows["forget"][5:16] == sorted(rows["forget"][5:16], reverse=True)
+    assert rows["forget"][15] < 0.5 < rows["forget"][5]
+    trace = lstm_trace(**rows)
+    for step in (1, 5, 6, 10, 16, 20, 24):
+        for quantity in ("c", "h", "gradient"):
+            drawn = shown(step, quantity)
+            assert abs(drawn - trace[quantity][step - 1]) <= 1e-9
+    assert shown(20, "c") != before
     page.close()
 
 
