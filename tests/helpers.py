@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from unrolled import unroll
-from unrolled.cells import gru, lstm, rnn
+from unrolled import cells, unroll
 
-CELLS = {"rnn": rnn, "gru": gru, "lstm": lstm}
+CELLS = {name: getattr(cells, name) for name in cells.__all__}
 
 
 def random_like(rng: np.random.Generator, tree: Any, scale: float = 0.5) -> Any:

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import CELLS
 
 from unrolled import backward, gradcheck, numerical_gradient, optimizers, readout, show, unroll
 from unrolled.cells import gru, lstm, rnn
 from unrolled.training import Model, init_model, loss_and_gradients, predict, train
 
 T, D, H, B, K = 5, 2, 3, 4, 1
-CELLS = [rnn, gru, lstm]
 rng = np.random.default_rng(0)
 
 
@@ -198,7 +198,7 @@ def test_backward_refuses(wrong):
         backward(lstm, P, caches, dstates, **options)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_every_cell_refuses_mixed_dtypes_and_nan(cell):
     p, s0, xs = good(cell)
     for field in p._fields:

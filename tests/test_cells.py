@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unrolled import backward, gradcheck, unroll
-from unrolled.cells import gru, lstm, rnn
+from unrolled.cells import gru, gru_reset_after, lstm, lstm_coupled, lstm_peephole, rnn, rnn_relu
 from unrolled.cells.protocol import sigmoid
 
 shapes = {
@@ -203,6 +203,86 @@ def test_gru_with_update_and_reset_1_is_the_simple_rnn():
     assert_close(states.h, simple.h, 1e-15)
 
 
+def test_peephole_without_peepholes_is_the_lstm():
+    s0, xs, (states, caches) = states_of(lstm, p := gated(lstm))
+    peepholes = [np.zeros((3, 1))] * 3
+    q = lstm_peephole.Params(*p, *peepholes)
+    same, same_caches = unroll(lstm_peephole, q, s0, xs)
+    assert np.array_equal(states.c, same.c)
+    upstream = random_like(np.random.default_rng(0), states)
+    g, same_g = (
+        backward(lstm, p, caches, upstream),
+        backward(lstm_peephole, q, same_caches, upstream),
+    )
+    for a, b in zip((*g.p, g.xs), (*same_g.p[:3], same_g.xs), strict=True):
+        assert_close(a, b, 1e-14)
+    nudged, _ = unroll(lstm_peephole, q._replace(p_o=np.ones((3, 1))), s0, xs)
+    assert np.abs(nudged.h - states.h).max() > 1e-2
+
+
+def test_peepholes_of_i_and_f_see_the_old_cell_state_and_that_of_o_the_new_one():
+    p = lstm_peephole.init(np.random.default_rng(0), 1, 1)
+    s0 = lstm.State(h=np.zeros((1, 1)), c=np.array([[0.5]]))
+    _, cache = lstm_peephole.step(p, s0, np.zeros((1, 1)))
+    c = cache.f * 0.5 + cache.i * cache.c_tilde
+    assert_close(cache.i, sigmoid(p.p_i * 0.5 + p.b[0]), 1e-15)
+    assert_close(cache.f, sigmoid(p.p_f * 0.5 + p.b[1]), 1e-15)
+    assert_close(cache.o, sigmoid(p.p_o * c + p.b[3]), 1e-15)
+
+
+def test_coupled_is_the_lstm_with_the_input_gate_forced_to_what_is_forgotten():
+    """σ(-a) = 1 - σ(a): an input gate with minus the forget gate's weights is 1 - f."""
+    p = random_like(np.random.default_rng(1), lstm_coupled.init(np.random.default_rng(0), 2, 3))
+    forced = lstm.Params(*(np.stack([-a[0], a[0], a[1], a[2]]) for a in p))
+    s0, xs, (states, caches) = states_of(lstm, forced)
+    coupled, coupled_caches = unroll(lstm_coupled, p, s0, xs)
+    assert_close(coupled.h, states.h, 1e-14)
+    upstream = random_like(np.random.default_rng(0), states)
+    g = backward(lstm_coupled, p, coupled_caches, upstream)
+    full = backward(lstm, forced, caches, upstream)
+    assert_close(g.xs, full.xs, 1e-13)
+    for a, b in zip(g.p, full.p, strict=True):
+        assert_close(a, np.stack([b[1] - b[0], b[2], b[3]]), 1e-13)
+
+
+def test_reset_before_and_after_agree_where_they_should_and_differ_where_they_should():
+    p = gated(gru)
+    q = gru_reset_after.Params(*p, b_hn=np.zeros((3, 1)))
+    s0, xs, (states, _) = states_of(gru, p)
+    after, _ = unroll(gru_reset_after, q, s0, xs)
+    assert np.abs(after.h - states.h).max() > 1e-2
+    # With the reset gate fully open, or a diagonal W_h, the order does not matter.
+    p = gated(gru, r=40)
+    q = gru_reset_after.Params(*p, b_hn=np.zeros((3, 1)))
+    s0, xs, (states, _) = states_of(gru, p)
+    assert_close(unroll(gru_reset_after, q, s0, xs)[0].h, states.h, 1e-14)
+    p = gated(gru)
+    p.W_h[2] = np.diag([0.5, -1.0, 2.0])
+    q = gru_reset_after.Params(*p, b_hn=np.zeros((3, 1)))
+    s0, xs, (states, _) = states_of(gru, p)
+    assert_close(unroll(gru_reset_after, q, s0, xs)[0].h, states.h, 1e-14)
+
+
+def test_the_bias_inside_the_reset_cannot_be_folded_into_the_one_outside():
+    p = gru_reset_after.Params(*gated(gru), b_hn=np.ones((3, 1)))
+    folded = p._replace(b=p.b + np.array([0, 0, 1.0]).reshape(3, 1, 1), b_hn=np.zeros((3, 1)))
+    s0, xs, _ = states_of(gru, gated(gru))
+    one, _ = unroll(gru_reset_after, p, s0, xs)
+    other, _ = unroll(gru_reset_after, folded, s0, xs)
+    assert np.abs(one.h - other.h).max() > 1e-2
+
+
+def test_identity_weights_keep_a_positive_state_of_the_rectified_cell():
+    p = rnn_relu.Params(np.zeros((3, 2)), np.eye(3), np.zeros((3, 1)))
+    s0 = rnn_relu.State(np.array([[0.3], [2.0], [0.0]]))
+    states, caches = unroll(rnn_relu, p, s0, np.ones((50, 2, 1)))
+    assert np.array_equal(states.h[-1], s0.h)
+    upstream = rnn_relu.State(np.zeros((50, 3, 1)))
+    upstream.h[-1] = 1
+    g = backward(rnn_relu, p, caches, upstream)
+    assert g.s0.h.ravel().tolist() == [1, 1, 0]  # no gradient through a unit that is off
+
+
 def test_gru_stays_in_the_box_of_its_starts():
     """A convex combination, coordinate by coordinate: |h| never passes max(|h_0|, 1)."""
     s0, _, (states, _) = states_of(gru, gated(gru), T=200)
@@ -221,6 +301,10 @@ def test_forget_bias_is_1_by_default_and_can_be_chosen():
     q = lstm.init(np.random.default_rng(0), 2, 3, forget_bias=-2)
     assert np.all(q.b[1] == -2)
     assert np.array_equal(p.W_x, q.W_x)
+    for cell, row in ((lstm_peephole, 1), (lstm_coupled, 0)):
+        p = cell.init(np.random.default_rng(0), 2, 3, forget_bias=2)
+        assert np.all(p.b[row] == 2)
+        assert np.all(np.delete(p.b, row, axis=0) == 0)
 
 
 @pytest.mark.parametrize("name", CELLS)

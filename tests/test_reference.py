@@ -23,7 +23,7 @@ def cases(name: str) -> list[dict[str, np.ndarray]]:
 
 def check_case(cell, case: dict[str, np.ndarray]) -> None:
     """Assert that the library gives the states and all gradients that PyTorch gave."""
-    p = cell.Params(case["W_x"], case["W_h"], case["b"])
+    p = cell.Params(*(case[field] for field in cell.Params._fields))
     s0 = cell.State(*(case[f"s0_{field}"] for field in cell.State._fields))
     upstream = cell.State(*(case[f"up_{field}"] for field in cell.State._fields))
     states, caches = unroll(cell, p, s0, case["xs"])
