@@ -12,7 +12,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 READY := .venv/ready-$(VERSION)
 TORCH := .venv/torch-$(VERSION)
 
-.PHONY: book serve browser test test-slow bench notebooks clean
+.PHONY: book serve lab browser test test-slow bench notebooks clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -54,6 +54,9 @@ test-slow: $(TORCH) book browser
 
 bench: $(TORCH)
 	$(BIN)/python tools/bench.py
+
+lab: $(READY)
+	$(BIN)/jupyter lab book
 
 notebooks: $(READY)
 	$(BIN)/python tools/notebooks.py

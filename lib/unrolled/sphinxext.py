@@ -213,7 +213,8 @@ def palette_css(palette: dict[str, dict[str, str]]) -> str:
     light = [f"{names[key]}: {entry['light']};" for key, entry in palette.items()]
     dashes = [f"{names[key]}-dash: {entry['dash'] or 'none'};" for key, entry in palette.items()]
     dark = [f"{names[key]}: {entry['dark']};" for key, entry in palette.items()]
-    return block(":root", light + dashes) + block('html[data-theme="dark"]', dark)
+    on_screen = "@media screen {\n" + block('html[data-theme="dark"]', dark) + "}\n"
+    return block(":root", light + dashes) + on_screen
 
 
 def asset_digests(app: Sphinx) -> dict[str, str]:

@@ -24,7 +24,9 @@ const STATE_KEYS = [...ROW_KEYS, "c0", "preset", "challenge"];
 const STEP = 0.05;
 const PAGE = 0.25;
 const READ_EVERY = 100; // ms
-const SAY_AFTER = 500; // ms of rest before the text line speaks
+const SAY_AFTER = 500; // ms of rest before the text line is spoken
+const SWIPE = 8; // px: a finger that has gone this far, mostly up or down and at once, scrolls
+const AT_ONCE = 200; // ms
 
 const sameNumbers = (a, b) => a.length === b.length && a.every((v, k) => v === b[k]);
 
@@ -194,14 +196,16 @@ export function render({ model, el }) {
   );
 
   const readout = html("div", { class: "u-readout", id: `${uid}-readout` });
-  const says = html("p", { class: "u-says", "aria-live": "polite" });
+  // Seen at once, heard when the hand rests.
+  const says = html("p", { class: "u-says", "aria-hidden": "true" });
+  const heard = html("p", { class: "u-heard", "aria-live": "polite" });
   const hint = html(
     "p", { class: "u-hint" },
     frozen ? "" : "Drag across the bars to paint. Keys: ← → step, ↑ ↓ by 0.05, Page keys by 0.25, Home and End to the ends.",
   );
   const root = html(
     "div", { class: "unrolled unrolled-lstm-gates", role: "group", "aria-label": "LSTM gates" },
-    toolbar, task, note, alarm, drawing, readout, says, hint,
+    toolbar, task, note, alarm, drawing, readout, says, heard, hint,
   );
   el.append(root);
 
@@ -267,10 +271,11 @@ export function render({ model, el }) {
     setText(alarm, error);
     for (const row of rows) {
       const locked = isLocked(row.key);
+      // What the reader's own function does with a row, only the reader knows.
+      setText(row.labels.role, locked ? "fixed here" : model.get("_driven") ? "" : row.role);
       if (row.locked === locked) continue;
       row.locked = locked;
       row.group.classList.toggle("u-locked", locked);
-      setText(row.labels.role, locked ? "fixed here" : row.role);
       for (const { slider } of row.columns) {
         if (locked) slider.setAttribute("aria-disabled", "true");
         else slider.removeAttribute("aria-disabled");
@@ -471,7 +476,7 @@ export function render({ model, el }) {
     const lines = driven
       ? [
           [equation("(c_t, h_t)"), equation("= update(f_t, i_t, c~_t, o_t, c_{t−1})"), equation("= update({f}, {i}, {c_tilde}, {o}, {c_prev}) = ({c}, {h})")],
-          [equation("∂c_T / ∂c_t"), equation("= product of ∂c_s / ∂c_{s−1}, s = t + 1 … T"), equation("= {gradient}")],
+          [equation("∂c_T / ∂c_t"), equation("= product, over all later steps, of ∂c_s / ∂c_{s−1}"), equation("= {gradient}")],
         ]
       : [
           [equation("c_t"), equation("= f_t c_{t−1} + i_t c~_t"), equation("= {f} × {c_prev} + {i} × {c_tilde} = {c}")],
@@ -552,7 +557,9 @@ export function render({ model, el }) {
   }
 
   function say() {
-    const speak = () => setText(says, describe({ ...state, driven: model.get("_driven") }, trace, result));
+    const words = describe({ ...state, driven: model.get("_driven") }, trace, result);
+    const speak = () => setText(heard, words);
+    setText(says, words);
     clearTimeout(sayTimer);
     if (said) sayTimer = setTimeout(speak, SAY_AFTER);
     else speak();
@@ -659,11 +666,30 @@ export function render({ model, el }) {
     });
   }
 
-  // On bars one finger paints, elsewhere it scrolls. `touch-action` alone does not do inside an SVG:
-  // Chromium heeds it on the outermost element only.
+  // On bars one finger paints, elsewhere it scrolls. A quick swipe up or down scrolls there, too, and
+  // what its start painted is taken back. `touch-action` does not do this inside an SVG: Chromium
+  // heeds it on the outermost element only.
+  let swipe = null; // where and when a finger came down that paints or may yet scroll
+  let before = null; // what its row and the preset were then
   on(drawing, "touchstart", (event) => {
-    const row = event.target.closest?.("[role=slider]")?.dataset.row;
-    if (row && !isLocked(row) && event.touches.length === 1 && event.cancelable) event.preventDefault();
+    const { clientX: x, clientY: y } = event.touches[0];
+    swipe = painting && event.touches.length === 1 ? { x, y, at: event.timeStamp, paints: false } : null;
+  }, { passive: true });
+  on(drawing, "touchmove", (event) => {
+    if (!swipe) return;
+    if (!swipe.paints) {
+      const across = Math.abs(event.touches[0].clientX - swipe.x);
+      const along = Math.abs(event.touches[0].clientY - swipe.y);
+      const quick = event.timeStamp - swipe.at < AT_ONCE;
+      if (quick && along > 2 * across && along >= SWIPE) {
+        swipe = null;
+        painting = null;
+        apply(before);
+        return;
+      }
+      swipe.paints = across >= SWIPE || !quick;
+    }
+    if (event.cancelable) event.preventDefault();
   }, { passive: false });
 
   on(drawing, "pointerdown", (event) => {
@@ -671,6 +697,7 @@ export function render({ model, el }) {
     const row = rowOf[key];
     if (!row || painting || event.button !== 0 || isLocked(key)) return;
     painting = { pointer: event.pointerId, row, ...point(row, event) };
+    before = { [key]: [...state[key]], preset: state.preset };
     row.group.setPointerCapture(event.pointerId);
     // What a mouse does by itself: the keyboard goes on where the finger was.
     if (event.pointerType === "touch") row.columns[painting.column - 1].slider.focus({ preventScroll: true });
