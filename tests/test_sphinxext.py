@@ -135,10 +135,12 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "references.bib": "",
         "intro.md": "# Start\n\nThe first words, $x$.\n\nPlain words that describe the page.\n",
         "a.md": "# A\n\n$$ a \\odot b $$ (eq-a)\n\n$$ c $$ (eq-c)\n\n"
+        "```{figure} _static/x.svg\n:alt: X\nCaption.\n```\n\n"
         '<div data-explorable="x"></div>\n',
         "b.md": "# B\n\nSee {eq}`eq-c` and [](#here).\n\n## Here\n\nText.\n\n"
         ":::{note}\n:class: dropdown\nFolded.\n:::\n",
     }
+    pages["_static/x.svg"] = "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'/>"
     for name, text in pages.items():
         (root / "book" / name).write_text(text, encoding="utf-8")
     done = build(root)
@@ -181,6 +183,27 @@ def test_nothing_of_the_theme_is_loaded(small_book: Path) -> None:
     files = {path.name for path in (small_book / "_build/html/_static").iterdir()}
     assert files >= {"fonts", "palette.css", "pygments.css", "site.css", "site.js"}
     assert not files & {"scripts", "vendor", "thebelab.js", "togglebutton.js"}
+
+
+def test_pictures_have_their_size_so_that_nothing_jumps(small_book: Path) -> None:
+    image = page(small_book, "book/a.html").select_one("figure img")
+    assert image is not None
+    assert (image["width"], image["height"], image["loading"]) == ("30", "20", "lazy")
+
+
+def test_dark_rules_are_for_the_screen_and_paper_is_light(small_book: Path) -> None:
+    for name in ("palette.css", "pygments.css", "site.css"):
+        css = (small_book / "_build/html/_static" / name).read_text(encoding="utf-8")
+        depth, screen = 0, 0  # within how many braces, and from which depth on the screen only
+        for line in css.splitlines():
+            if line.lstrip().startswith("@media screen"):
+                screen = depth + 1
+            if line.lstrip().startswith('html[data-theme="dark"] {') or (
+                name == "pygments.css" and 'data-theme="dark"' in line
+            ):
+                assert screen > 0, f"{name}: {line}"
+            depth += line.count("{") - line.count("}")
+            screen = screen if depth >= screen else 0
 
 
 def test_description_is_the_first_plain_paragraph(small_book: Path) -> None:

@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import imagesize
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -217,6 +218,14 @@ def palette_css(palette: dict[str, dict[str, str]]) -> str:
     return block(":root", light + dashes) + on_screen
 
 
+def dark_on_screen(css: str) -> str:
+    """Return a style sheet, a rule a line, whose dark rules are for the screen: paper is light."""
+    lines = css.splitlines()
+    dark = [line for line in lines if line.startswith('html[data-theme="dark"]')]
+    rest = [line for line in lines if line not in dark]
+    return "\n".join([*rest, "@media screen {", *dark, "}", ""])
+
+
 def asset_digests(app: Sphinx) -> dict[str, str]:
     """Return a short digest of every file that pages refer to or are made by."""
     static = Path(app.srcdir) / "book" / "_static"
@@ -247,14 +256,21 @@ def description(doctree: nodes.document, limit: int = 160) -> str:
     return ""
 
 
-def mend(body: str) -> str:
+def image_sizes(app: Sphinx) -> dict[str, tuple[int, int]]:
+    """Return width and height of every picture of the book, by its name in the site."""
+    images = {name: Path(app.srcdir) / path for path, (_, name) in app.env.images.items()}
+    sizes = {name: imagesize.get(path) for name, path in images.items() if path.exists()}
+    return {name: (round(width), round(height)) for name, (width, height) in sizes.items()}
+
+
+def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
     """Mend a page's body: what the writers leave inaccessible, invalid, or in need of a script.
 
     - `dropdown` admonitions (solutions are) become `details`, which need no script;
     - the contents of exercises and solutions lose their id, which all of them share;
     - tables scroll in a box of their own;
     - links to headings, equations and figures say what they are;
-    - pictures load when they come near;
+    - pictures load when they come near, into a place of their size;
     - Thebe's scripts go: it runs code on a remote service, and is not loaded;
     - roles go that are deprecated or misplaced, and headers of columns that have no name.
     """
@@ -283,6 +299,9 @@ def mend(body: str) -> str:
     for image in soup.select("img"):
         image["loading"] = "lazy"
         image["decoding"] = "async"
+        width, height = (sizes or {}).get(str(image.get("src", "")).rsplit("/", 1)[-1], (-1, -1))
+        if width > 0 and height > 0:
+            image["width"], image["height"] = str(width), str(height)
     for header in soup.select("thead th"):
         if header.get_text(strip=True):
             header["scope"] = "col"
@@ -347,7 +366,7 @@ def set_page(
                 logger.warning("there is no %s for the explorables", name, location=pagename)
     title = app.env.titles.get(pagename)
     context.update(
-        body=mend(body),
+        body=mend(body, image_sizes(app)),
         book_contents=book_contents(
             context["toctree"](maxdepth=2, collapse=False, includehidden=True, titles_only=True)
         ),
@@ -396,6 +415,9 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for path in site.iterdir():
         if path.name not in KEPT and not (own / path.name).exists():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    code = (site / "pygments.css").read_text(encoding="utf-8")
+    if "@media screen" not in code:
+        (site / "pygments.css").write_text(dark_on_screen(code), encoding="utf-8")
     palette = json.loads((PACKAGE / "palette.json").read_text(encoding="utf-8"))
     (site / "palette.css").write_text(palette_css(palette), encoding="utf-8")
     for name in EXPLORABLES_FILES:
