@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from helpers import CELLS
 
-from unrolled import backward, gradcheck, numerical_gradient, optimizers, readout, show, unroll
+from unrolled import (
+    backward,
+    bptt,
+    fused,
+    gradcheck,
+    numerical_gradient,
+    optimizers,
+    readout,
+    show,
+    unroll,
+)
 from unrolled.cells import gru, lstm, rnn
 from unrolled.training import Model, init_model, loss_and_gradients, predict, train
 
@@ -162,7 +172,7 @@ BACKWARD = {
     "steps is a fraction": (
         (CACHES, UP, {"steps": 2.5}),
         TypeError,
-        "steps must be a whole number or None, got 2.5",
+        "steps must be a whole number, got 2.5",
     ),
     "steps is a truth value": (
         (CACHES, UP, {"steps": True}),
@@ -177,18 +187,23 @@ BACKWARD = {
 }
 
 
+LOOPS = pytest.mark.parametrize("loop", [bptt, fused], ids=["bptt", "fused"])
+
+
+@LOOPS
 @pytest.mark.parametrize("wrong", UNROLL)
-def test_unroll_refuses(wrong):
+def test_unroll_refuses(loop, wrong):
     arguments, error, message = UNROLL[wrong]
     with pytest.raises(error, match=message):
-        unroll(lstm, *arguments)
+        loop.unroll(lstm, *arguments)
 
 
+@LOOPS
 @pytest.mark.parametrize("wrong", LENGTHS)
-def test_unroll_refuses_lengths(wrong):
+def test_unroll_refuses_lengths(loop, wrong):
     lengths, error, message = LENGTHS[wrong]
     with pytest.raises(error, match=message):
-        unroll(lstm, P, S, X, lengths)
+        loop.unroll(lstm, P, S, X, lengths)
 
 
 @pytest.mark.parametrize("wrong", BACKWARD)
@@ -196,6 +211,24 @@ def test_backward_refuses(wrong):
     (caches, dstates, options), error, message = BACKWARD[wrong]
     with pytest.raises(error, match=message):
         backward(lstm, P, caches, dstates, **options)
+
+
+@pytest.mark.parametrize("wrong", [name for name in BACKWARD if "cache" not in name])
+def test_fused_backward_refuses(wrong):
+    (_, dstates, options), error, message = BACKWARD[wrong]
+    _, caches = fused.unroll(lstm, P, S, X)
+    with pytest.raises(error, match=message):
+        fused.backward(lstm, P, caches, dstates, **options)
+
+
+def test_the_two_loops_refuse_each_others_caches():
+    _, caches = fused.unroll(lstm, P, S, X)
+    with pytest.raises(TypeError, match="caches must be unrolled.cells.lstm.Cache"):
+        backward(lstm, P, caches, UP)
+    with pytest.raises(TypeError, match="caches must be unrolled.fused.lstm.Cache .* V, A, tanh_c"):
+        fused.backward(lstm, P, CACHES, UP)
+    with pytest.raises(ValueError, match=r"p.W_x must have shape \(4, 2, 2\), got \(4, 3, 2\)"):
+        fused.backward(lstm, P, caches._replace(V=caches.V[:, :-1]), UP)
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
@@ -208,12 +241,13 @@ def test_every_cell_refuses_mixed_dtypes_and_nan(cell):
             unroll(cell, p._replace(**{field: with_nan(getattr(p, field))}), s0, xs)
 
 
+@LOOPS
 @pytest.mark.parametrize("cell", [lstm.Params, "lstm", None])
-def test_what_is_not_a_cell_is_refused(cell):
+def test_what_is_not_a_cell_is_refused(loop, cell):
     with pytest.raises(TypeError, match="cell must be a cell such as unrolled.cells.lstm"):
-        unroll(cell, P, S, X)
+        loop.unroll(cell, P, S, X)
     with pytest.raises(TypeError, match="cell must be a cell such as unrolled.cells.lstm"):
-        backward(cell, P, CACHES, UP)
+        loop.backward(cell, P, CACHES, UP)
 
 
 MODEL = init_model(lstm, np.random.default_rng(0), D, H, K)
@@ -254,7 +288,26 @@ TRAIN = {
         r"optimizer must be an Optimizer .* got 0.1",
     ),
     "clip is 0": ({"clip": 0}, ValueError, "clip must be positive or None, got 0"),
-    "batch is an array": ({"batch": X}, TypeError, r"batch 1 must be a pair \(xs, target\)"),
+    "batch is an array": (
+        {"batch": X},
+        TypeError,
+        r"batch 1 must be \(xs, target\) or \(xs, target, lengths\)",
+    ),
+    "batch has four parts": (
+        {"batch": (X, TARGET, [1, 2, 3, 4], None)},
+        TypeError,
+        r"batch 1 must be \(xs, target\) or \(xs, target, lengths\)",
+    ),
+    "lengths are too long": (
+        {"batch": (X, TARGET, [1, 2, 3, 6])},
+        ValueError,
+        r"lengths must be from 1 to T = 5, got \[1, 2, 3, 6\]",
+    ),
+    "target of every step has no steps beside lengths": (
+        {"batch": (X, TARGET, [1, 2, 3, 4]), "every_step": True},
+        ValueError,
+        r"target must have shape \(5, 4\) or \(5, K, 4\) beside lengths, got \(1, 4\)",
+    ),
     "xs is whole numbers": (
         {"batch": (X.astype(int), TARGET)},
         TypeError,

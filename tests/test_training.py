@@ -1,16 +1,15 @@
 """Read-outs, losses, optimizers, training, the gradient checker, showing sources."""
 
 import inspect
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from helpers import CELLS, assert_close, random_like
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from unrolled import gradcheck, numerical_gradient, readout, show
 from unrolled.cells import lstm, rnn
-from unrolled.optimizers import adam, clip_by_norm, sgd
+from unrolled.optimizers import adam, sgd
 from unrolled.training import init_model, loss_and_gradients, predict, train
 from unrolled.tree import tree_leaves, tree_norm
 
@@ -54,40 +53,6 @@ def test_cross_entropy_is_minus_log_softmax_and_does_not_overflow():
     assert_close(dy, (p - one_hot) / 15, 1e-14)
     assert readout.cross_entropy(np.array([[1e4], [-1e4]]), [1])[0] == 2e4
     assert readout.cross_entropy(y.astype("f4"), labels)[1].dtype == np.float32
-
-
-def test_sgd_and_adam_take_the_steps_of_their_definition():
-    rng = np.random.default_rng(0)
-    p = rnn.init(rng, 2, 3)
-    g_1, g_2 = random_like(rng, p), random_like(rng, p)
-
-    q, memory = sgd(0.1).update(p, g_1, sgd(0.1).init(p))
-    assert memory is None
-    for a, b, c in zip(q, p, g_1, strict=True):
-        assert_close(a, b - 0.1 * c, 1e-15)
-
-    optimizer = adam(0.1, beta_1=0.8, beta_2=0.9, epsilon=1e-3)
-    memory = optimizer.init(p)
-    once, memory = optimizer.update(p, g_1, memory)
-    twice, memory = optimizer.update(once, g_2, memory)
-    for a, b, c, d, e in zip(p, once, twice, g_1, g_2, strict=True):
-        assert_close(b, a - 0.1 * d / (np.abs(d) + 1e-3), 1e-12)
-        m = (0.8 * 0.2 * d + 0.2 * e) / (1 - 0.8**2)
-        v = (0.9 * 0.1 * d**2 + 0.1 * e**2) / (1 - 0.9**2)
-        assert_close(c, b - 0.1 * m / (np.sqrt(v) + 1e-3), 1e-12)
-    assert memory.steps == 2
-
-
-@given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.integers(0, 1000))
-@settings(max_examples=50, deadline=None)
-def test_clipping_keeps_the_direction_and_caps_the_joint_norm(scale, most, seed):
-    rng = np.random.default_rng(seed)
-    g = random_like(rng, init_model(lstm, rng, 2, 3, 1).cell, scale)
-    clipped, norm = clip_by_norm(g, most)
-    flat = np.concatenate([a.ravel() for a in g])
-    flat_clipped = np.concatenate([a.ravel() for a in clipped])
-    assert_close(norm, np.linalg.norm(flat), 1e-12)
-    assert_close(flat_clipped, flat * min(1, most / norm), 1e-12)
 
 
 def test_the_norm_of_a_tree_neither_overflows_nor_underflows():
@@ -169,6 +134,63 @@ def test_training_shows_a_progress_bar_and_can_be_silent(monkeypatch, capfd):
     assert capfd.readouterr().err == ""
 
 
+LENGTHS = np.array([5, 1, 3])
+
+
+def ragged(every_step: bool, loss):
+    """A model, a padded batch with its lengths, and a target for the loss."""
+    rng = np.random.default_rng(3)
+    model, xs = init_model(lstm, rng, 2, 4, 3), rng.standard_normal((5, 2, 3))
+    shape = (5, 3) if every_step else (3,)
+    if loss is readout.cross_entropy:
+        return model, xs, rng.integers(0, 3, shape)
+    return model, xs, rng.standard_normal((*shape[:-1], 3, 3))
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("loss", [readout.squared_error, readout.cross_entropy])
+def test_a_padded_batch_gives_the_mean_over_valid_steps_of_each_sequence_alone(loss, every_step):
+    model, xs, target = ragged(every_step, loss)
+    options = {"every_step": every_step}
+    value, gradients = loss_and_gradients(lstm, model, xs, target, loss, lengths=LENGTHS, **options)
+    weights = LENGTHS / LENGTHS.sum() if every_step else np.full(3, 1 / 3)
+    mean, total = 0.0, [np.zeros_like(a) for _, a in tree_leaves(model)]
+    for b, n in enumerate(LENGTHS):
+        one = slice(b, b + 1)
+        its = target[:n, ..., one] if every_step else target[..., one]
+        alone, g = loss_and_gradients(lstm, model, xs[:n, :, one], its, loss, **options)
+        mean += weights[b] * alone
+        total = [a + weights[b] * d for a, (_, d) in zip(total, tree_leaves(g), strict=True)]
+        y = predict(lstm, model, xs, LENGTHS)
+        assert_close(y[:n, :, one], predict(lstm, model, xs[:n, :, one]), 1e-14)
+        assert np.all(y[n:, :, one] == y[n - 1, :, one])
+    assert_close(value, mean, 1e-13)
+    for (_, a), b in zip(tree_leaves(gradients), total, strict=True):
+        assert_close(a, b, 1e-13)
+
+
+def test_training_on_triples_uses_the_lengths_and_pads_do_not_matter():
+    model, xs, target = ragged(True, readout.cross_entropy)
+    other, label = xs.copy(), target.copy()
+    for b, n in enumerate(LENGTHS):
+        other[n:, :, b], label[n:, b] = 7, 0
+
+    def losses(*batch):
+        run = train(
+            lstm,
+            model,
+            [batch] * 3,
+            readout.cross_entropy,
+            adam(0.1),
+            every_step=True,
+            progress=False,
+        )
+        return [record.loss for record in run]
+
+    assert losses(xs, target, LENGTHS) == losses(other, label, LENGTHS)
+    assert losses(xs, target, LENGTHS)[1:] != losses(xs, target)[1:]
+
+
 def test_gradcheck_finds_and_names_a_wrong_entry():
     p = rnn.init(np.random.default_rng(0), 2, 3)
 
@@ -192,7 +214,7 @@ def test_numerical_gradient_leaves_its_argument_alone():
     assert np.array_equal(a, [1, 2])
 
 
-def test_a_gradient_check_with_too_short_a_sequence_misses_the_transpose(monkeypatch):
+def test_a_gradient_check_with_too_short_a_sequence_misses_the_transpose():
     """As the docstring warns, for T = 1, and for T = 2 with h_0 = 0 in the gradient of W_h."""
     rng = np.random.default_rng(0)
     model, xs = init_model(rnn, rng, 2, 3, 1), rng.standard_normal((5, 2, 4))
@@ -201,11 +223,11 @@ def test_a_gradient_check_with_too_short_a_sequence_misses_the_transpose(monkeyp
     assert right.count("p.W_h.T @ da") == 1
     namespace = vars(rnn).copy()
     exec(right.replace("p.W_h.T @ da", "p.W_h @ da"), namespace)
-    monkeypatch.setattr(rnn, "step_backward", namespace["step_backward"])
+    wrong = SimpleNamespace(**namespace)
 
     def error(T, field):
         def loss(m):
-            return loss_and_gradients(rnn, m, xs[:T], target, readout.squared_error)
+            return loss_and_gradients(wrong, m, xs[:T], target, readout.squared_error)
 
         claimed = loss(model)[1].cell
         numerical = numerical_gradient(lambda m: loss(m)[0], model).cell

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .cells.protocol import Array, Cell
-from .checks import check_array, check_cell, check_lengths, check_params, check_tuple
+from .checks import check_backward, check_caches, check_cell, check_unroll
 from .tree import tree_map
 
 
@@ -43,19 +43,9 @@ def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple
     Raises TypeError for a wrong type or dtype (one dtype for all, float32 or float64), ValueError
     for a wrong shape, T = 0, B = 0, NaN or infinity; each names the argument.
     """
-    check_cell(cell)
-    check_array("xs", xs, ("T", "D", "B"))
-    (T, D, B), dtype = xs.shape, xs.dtype
-    check_tuple("s0", s0, cell.State)
-    check_array("s0.h", s0.h, ("H", B), dtype)
-    H = s0.h.shape[0]
-    for field, array in s0._asdict().items():
-        check_array(f"s0.{field}", array, (H, B), dtype)
-    check_params(cell, p, D, H, dtype)
-    lengths = check_lengths(lengths, T, B)
-
+    lengths = check_unroll(cell, p, s0, xs, lengths)
     states, caches, s = [], [], s0
-    for t in range(T):
+    for t in range(len(xs)):
         s_next, cache = cell.step(p, s, xs[t])
         s = _where(t < lengths, s_next, s)
         states.append(s)
@@ -77,22 +67,8 @@ def backward(
     dstates passes through to the last valid step. Raises as `unroll` does.
     """
     check_cell(cell)
-    check_tuple("caches", caches, cell.Cache)
-    check_array("caches.x", caches.x, ("T", "D", "B"))
-    (T, D, B), dtype = caches.x.shape, caches.x.dtype
-    check_array("caches.h_prev", caches.h_prev, (T, "H", B), dtype)
-    H = caches.h_prev.shape[1]
-    for field, array in caches._asdict().items():
-        check_array(f"caches.{field}", array, (T, D if field == "x" else H, B), dtype)
-    check_params(cell, p, D, H, dtype)
-    check_tuple("dstates", dstates, cell.State)
-    for field, array in dstates._asdict().items():
-        check_array(f"dstates.{field}", array, (T, H, B), dtype)
-    lengths = check_lengths(lengths, T, B)
-    if steps is not None and (not isinstance(steps, int | np.integer) or isinstance(steps, bool)):
-        raise TypeError(f"steps must be a whole number or None, got {steps!r}")
-    if steps is not None and steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+    T, D, H, B, dtype = check_caches(cell, caches)
+    lengths = check_backward(cell, p, dstates, (T, D, H, B), dtype, lengths, steps)
 
     dp = tree_map(np.zeros_like, p)
     ds = cell.zero_state(H, B, dtype)  # what the later steps send back

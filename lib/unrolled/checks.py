@@ -1,5 +1,6 @@
 """Checks of what a user passes in: errors name the argument, what was expected and what came."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -38,9 +39,9 @@ def check_array(name: str, value: Any, shape: tuple[Any, ...], dtype: Any = None
 
 
 @lru_cache
-def param_shapes(cell: Any, D: int, H: int) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of the fields of the cell's Params."""
-    return tuple(array.shape for array in cell.init(np.random.default_rng(0), D, H))
+def param_shapes(init: Callable[..., Any], D: int, H: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of the fields of the Params that a cell's `init` makes."""
+    return tuple(array.shape for array in init(np.random.default_rng(0), D, H))
 
 
 def check_cell(cell: Any) -> None:
@@ -66,8 +67,44 @@ def check_tuple(name: str, value: Any, expected: type) -> None:
 def check_params(cell: Any, p: Any, D: int, H: int, dtype: Any, name: str = "p") -> None:
     """Check that `p` are parameters of this cell for D inputs and H hidden units."""
     check_tuple(name, p, cell.Params)
-    for (field, array), shape in zip(tree_leaves(p), param_shapes(cell, D, H), strict=True):
+    for (field, array), shape in zip(tree_leaves(p), param_shapes(cell.init, D, H), strict=True):
         check_array(f"{name}.{field}", array, shape, dtype)
+
+
+def check_caches(cell: Any, caches: Any) -> tuple[int, int, int, int, Any]:
+    """Check that `caches` are what `unroll` returns for this cell; return (T, D, H, B, dtype)."""
+    check_tuple("caches", caches, cell.Cache)
+    check_array("caches.x", caches.x, ("T", "D", "B"))
+    (T, D, B), dtype = caches.x.shape, caches.x.dtype
+    check_array("caches.h_prev", caches.h_prev, (T, "H", B), dtype)
+    H = caches.h_prev.shape[1]
+    for field, array in caches._asdict().items():
+        check_array(f"caches.{field}", array, (T, D if field == "x" else H, B), dtype)
+    return T, D, H, B, dtype
+
+
+def check_rng(value: Any) -> None:
+    """Check that `value` is a random generator such as numpy.random.default_rng(0)."""
+    if not isinstance(value, np.random.Generator):
+        raise TypeError(
+            f"rng must be a numpy.random.Generator such as default_rng(0), got {value!r:.80}"
+        )
+
+
+def check_number(name: str, value: Any) -> None:
+    """Check that `value` is a finite real number, and neither a truth value nor an array."""
+    if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {value!r:.80}")
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Check that `value` is a whole number of at least `least`."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, got {value!r:.80}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def check_lengths(value: Any, T: int, B: int) -> NDArray[np.integer[Any]]:
@@ -80,3 +117,31 @@ def check_lengths(value: Any, T: int, B: int) -> NDArray[np.integer[Any]]:
     if lengths.min() < 1 or lengths.max() > T:
         raise ValueError(f"lengths must be from 1 to T = {T}, got {lengths.tolist()}")
     return lengths
+
+
+def check_unroll(cell: Any, p: Any, s0: Any, xs: Any, lengths: Any) -> NDArray[np.integer[Any]]:
+    """Check what `unroll` is given; return the lengths."""
+    check_cell(cell)
+    check_array("xs", xs, ("T", "D", "B"))
+    (T, D, B), dtype = xs.shape, xs.dtype
+    check_tuple("s0", s0, cell.State)
+    check_array("s0.h", s0.h, ("H", B), dtype)
+    H = s0.h.shape[0]
+    for field, array in s0._asdict().items():
+        check_array(f"s0.{field}", array, (H, B), dtype)
+    check_params(cell, p, D, H, dtype)
+    return check_lengths(lengths, T, B)
+
+
+def check_backward(
+    cell: Any, p: Any, dstates: Any, shape: tuple[int, ...], dtype: Any, lengths: Any, steps: Any
+) -> NDArray[np.integer[Any]]:
+    """Check what `backward` is given beside the caches, for shape (T, D, H, B); return lengths."""
+    T, D, H, B = shape
+    check_params(cell, p, D, H, dtype)
+    check_tuple("dstates", dstates, cell.State)
+    for field, array in dstates._asdict().items():
+        check_array(f"dstates.{field}", array, (T, H, B), dtype)
+    if steps is not None:
+        check_count("steps", steps)
+    return check_lengths(lengths, T, B)

@@ -9,9 +9,9 @@ from numpy.random import Generator
 from tqdm.auto import tqdm
 
 from . import readout
-from .bptt import backward, unroll
 from .cells.protocol import Array, Cell, DType
-from .checks import check_array, check_cell, check_params, check_tuple
+from .checks import check_array, check_cell, check_lengths, check_params, check_tuple
+from .fused import backward, unroll
 from .optimizers import Optimizer, clip_by_norm
 from .tree import tree_map, tree_norm
 
@@ -40,42 +40,62 @@ def init_model(cell: Cell, rng: Generator, D: int, H: int, K: int, dtype: DType 
     return Model(cell.init(rng, D, H, dtype), readout.init(rng, H, K, dtype))
 
 
-def predict(cell: Cell, model: Model, xs: Array) -> Array:
+def predict(cell: Cell, model: Model, xs: Array, lengths: Any = None) -> Array:
     """Return the read-out y (T, K, B) at every step of xs (T, D, B), from a zero state.
 
+    lengths: (B,), if given, how many steps of each sequence are valid; after them y stays as it is.
     Raises ValueError or TypeError, naming the argument, for a wrong shape, dtype, NaN or infinity.
     """
     H, dtype = _check_model(cell, model)
     check_array("xs", xs, ("T", "D", "B"), dtype)
-    states, _ = unroll(cell, model.cell, cell.zero_state(H, xs.shape[2], dtype), xs)
+    states, _ = unroll(cell, model.cell, cell.zero_state(H, xs.shape[2], dtype), xs, lengths)
     return readout.linear(model.readout, states.h)
 
 
 def loss_and_gradients(
-    cell: Cell, model: Model, xs: Array, target: Any, loss: Loss, *, every_step: bool = False
+    cell: Cell,
+    model: Model,
+    xs: Array,
+    target: Any,
+    loss: Loss,
+    *,
+    lengths: Any = None,
+    every_step: bool = False,
 ) -> tuple[float, Model]:
     """Return the loss of the model on xs (T, D, B), from a zero state, and all its gradients.
 
     loss: a function of (y, target) such as `readout.squared_error`. It sees the last step's
-    y (K, B); with every_step, all of y (T, K, B). Raises as `predict` and the loss do.
+    y (K, B), which is the last valid one where lengths (B,) are given; with every_step, all of
+    y (T, K, B). With both it sees the columns of the N valid steps only: y (K, N), and target (N,)
+    from labels (T, B) or (K, N) from values (T, K, B), so that its mean is one over valid steps.
+    Raises as `predict` and the loss do.
     """
     H, dtype = _check_model(cell, model)
     check_array("xs", xs, ("T", "D", "B"), dtype)
-    s0 = cell.zero_state(H, xs.shape[2], dtype)
-    states, caches = unroll(cell, model.cell, s0, xs)
+    T, _, B = xs.shape
+    s0 = cell.zero_state(H, B, dtype)
+    states, caches = unroll(cell, model.cell, s0, xs, lengths)
     h = states.h if every_step else states.h[-1]
-    value, dy = loss(readout.linear(model.readout, h), target)
+    y = readout.linear(model.readout, h)
+    if every_step and lengths is not None:
+        valid = np.arange(T)[:, np.newaxis] < check_lengths(lengths, T, B)
+        value, d_valid = loss(_columns("y", y, valid), _columns("target", target, valid))
+        dy = np.zeros_like(y)
+        dy.swapaxes(0, 1)[:, valid] = d_valid
+    else:
+        value, dy = loss(y, target)
 
     d_readout, dh = readout.linear_backward(model.readout, h, dy)
     dstates = tree_map(np.zeros_like, states)
     dstates.h[slice(None) if every_step else -1] = dh
-    return value, Model(backward(cell, model.cell, caches, dstates).p, d_readout)
+    gradients = backward(cell, model.cell, caches, dstates, lengths=lengths)
+    return value, Model(gradients.p, d_readout)
 
 
 def train(
     cell: Cell,
     model: Model,
-    batches: Iterable[tuple[Array, Any]],
+    batches: Iterable[tuple[Any, ...]],
     loss: Loss,
     optimizer: Optimizer,
     *,
@@ -86,10 +106,11 @@ def train(
 ) -> Iterator[Record]:
     """Train by gradient descent through time, one update a batch, and yield a `Record` of each.
 
-    batches: pairs (xs (T, D, B), target); loss and every_step as in `loss_and_gradients`; clip: the
-    largest joint norm of all gradients, if any; total: how many batches there are, where their
-    iterable has no length. A progress bar shows the loss, unless progress is False or the
-    environment has TQDM_DISABLE. The model passed in is left as it was.
+    batches: pairs (xs (T, D, B), target), or triples with lengths (B,) as well; loss and every_step
+    as in `loss_and_gradients`; clip: the largest joint norm of all gradients, if any; total: how
+    many batches there are, where their iterable has no length. A progress bar shows the loss,
+    unless progress is False or the environment has TQDM_DISABLE. The model passed in is left as it
+    was.
 
     Raises ValueError or TypeError, naming the argument, for bad parameters at once and for a bad
     batch when it comes, and FloatingPointError when the loss or its gradient is no longer finite.
@@ -100,7 +121,8 @@ def train(
     if clip is not None and not clip > 0:
         raise ValueError(f"clip must be positive or None, got {clip!r}")
     if isinstance(batches, np.ndarray) or not isinstance(batches, Iterable):
-        raise TypeError(f"batches must yield pairs (xs, target), got {type(batches).__name__}")
+        wanted = "pairs (xs, target) or triples (xs, target, lengths)"
+        raise TypeError(f"batches must yield {wanted}, got {type(batches).__name__}")
 
     def records() -> Iterator[Record]:
         current, memory = model, optimizer.init(model)
@@ -108,12 +130,12 @@ def train(
         silent = not progress or bool(os.environ.get("TQDM_DISABLE"))
         with tqdm(batches, total=total, leave=False, disable=silent) as bar:
             for update, batch in enumerate(bar, start=1):
-                if not isinstance(batch, tuple) or len(batch) != 2:
-                    raise TypeError(
-                        f"batch {update} must be a pair (xs, target), got {batch!r:.80}"
-                    )
+                if not isinstance(batch, tuple) or len(batch) not in (2, 3):
+                    wanted = "(xs, target) or (xs, target, lengths)"
+                    raise TypeError(f"batch {update} must be {wanted}, got {batch!r:.80}")
+                xs, target, lengths = (*batch, None)[:3]
                 value, gradients = loss_and_gradients(
-                    cell, current, *batch, loss, every_step=every_step
+                    cell, current, xs, target, loss, lengths=lengths, every_step=every_step
                 )
                 norm = tree_norm(gradients)
                 if not (np.isfinite(value) and np.isfinite(norm)):
@@ -128,6 +150,17 @@ def train(
                 yield Record(update, value, norm, current)
 
     return records()
+
+
+def _columns(name: str, values: Any, valid: Any) -> Any:
+    """Return the entries at valid (T, B) steps: (N,) of (T, B), (K, N) of (T, K, B)."""
+    values = np.asarray(values)
+    if values.shape not in (valid.shape, (valid.shape[0], *values.shape[1:2], valid.shape[1])):
+        T, B = valid.shape
+        raise ValueError(
+            f"{name} must have shape {T, B} or ({T}, K, {B}) beside lengths, got {values.shape}"
+        )
+    return values[valid] if values.ndim == 2 else values.swapaxes(0, 1)[:, valid]
 
 
 def _check_model(cell: Cell, model: Model) -> tuple[int, Any]:

@@ -1,4 +1,4 @@
-"""Work on nested named tuples of arrays (parameters, states, gradients) as on one vector."""
+"""Work on nested tuples, named or not, of arrays (parameters, states, gradients) as on a vector."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,14 +11,19 @@ from .cells.protocol import Array
 def tree_map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
     """Return a tree of the same form whose arrays are f(array, array of each other tree)."""
     if isinstance(tree, tuple):
-        return type(tree)(*(tree_map(f, *parts) for parts in zip(tree, *others, strict=True)))
+        mapped = tuple(tree_map(f, *parts) for parts in zip(tree, *others, strict=True))
+        return type(tree)(*mapped) if hasattr(tree, "_fields") else mapped
     return f(tree, *others)
 
 
 def tree_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Array]]:
-    """Yield every array of the tree with its dotted name, such as ("cell.W_x", array)."""
+    """Yield every array of the tree with its dotted name, such as ("cell.W_x", array).
+
+    The parts of a plain tuple go by their number: "0.W_x".
+    """
     if isinstance(tree, tuple):
-        for field, part in zip(tree._fields, tree, strict=True):  # type: ignore[attr-defined]
+        fields = getattr(tree, "_fields", map(str, range(len(tree))))
+        for field, part in zip(fields, tree, strict=True):
             yield from tree_leaves(part, f"{name}.{field}" if name else field)
     else:
         yield name, tree

@@ -1,0 +1,71 @@
+"""The loop over time, fused: `unroll` and `backward` with the same numbers as `bptt`, sooner.
+
+A step of the readable loop is some forty small array operations. Here the inputs, the state and a
+row of ones stand in one buffer, so that all gates are one product, W [x_t; h_{t-1}; 1], the form
+in which most texts write the cells; σ goes through tanh, so that they are one call; the
+elementwise derivatives are computed for many steps at once, before the backward loop, which then
+holds only what is sequential; and the gradient of W is one product over the steps of a chunk.
+Nothing is kept between calls. `training.train` uses this loop.
+"""
+
+from types import ModuleType
+from typing import Any
+
+from .. import bptt, cells
+from ..bptt import Gradients
+from ..cells.protocol import Array, Cell
+from ..checks import check_backward, check_cell, check_tuple, check_unroll
+from . import gru, gru_reset_after, lstm, lstm_coupled, lstm_peephole, rnn, rnn_relu
+
+__all__ = ["backward", "unroll"]
+
+KERNELS = (
+    (cells.gru, gru),
+    (cells.gru_reset_after, gru_reset_after),
+    (cells.lstm, lstm),
+    (cells.lstm_coupled, lstm_coupled),
+    (cells.lstm_peephole, lstm_peephole),
+    (cells.rnn, rnn),
+    (cells.rnn_relu, rnn_relu),
+)
+
+
+def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple[Any, Any]:
+    """Run a cell over a sequence: `bptt.unroll`, with the same arguments, states and errors.
+
+    The states cannot be written, since the caches share their memory, and the caches are for
+    `fused.backward` alone. A cell that has no fused form, such as one of your own, runs in the
+    readable loop.
+    """
+    check_cell(cell)
+    kernel = _kernel(cell)
+    if kernel is None:
+        return bptt.unroll(cell, p, s0, xs, lengths)
+    lengths = check_unroll(cell, p, s0, xs, lengths)
+    states, caches = kernel.unroll(p, s0, xs, lengths)
+    return states, caches
+
+
+def backward(
+    cell: Cell, p: Any, caches: Any, dstates: Any, *, lengths: Any = None, steps: int | None = None
+) -> Gradients:
+    """Run the backward pass of `fused.unroll`: `bptt.backward`, same arguments, gradients, errors.
+
+    caches: as returned by `fused.unroll`.
+    """
+    check_cell(cell)
+    kernel = _kernel(cell)
+    if kernel is None:
+        return bptt.backward(cell, p, caches, dstates, lengths=lengths, steps=steps)
+    check_tuple("caches", caches, kernel.Cache)
+    check_tuple("p", p, cell.Params)
+    T, N, B = caches.V.shape
+    D = p.W_x.shape[-1]
+    shape = T - 1, D, N - D - 1, B
+    lengths = check_backward(cell, p, dstates, shape, caches.V.dtype, lengths, steps)
+    gradients: Gradients = kernel.backward(p, caches, dstates, lengths, steps)
+    return gradients
+
+
+def _kernel(cell: Any) -> ModuleType | None:
+    return next((kernel for known, kernel in KERNELS if known is cell), None)
