@@ -155,9 +155,7 @@ def print_times(rounds: int) -> None:
     import torch
 
     print(f"One thread, medians of {rounds} interleaved rounds; f: forward, f+b: with backward.")
-    print(
-        f"numpy {np.__version__}, torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}\n"
-    )
+    print(f"numpy {np.__version__}, torch {torch.__version__}\n")
     print(f"{'':24}{'':18}    ours, ms     torch / ours   readable  products")
     print(f"{'':24}   B   T  D   H       f    f+b        f   f+b   / ours    / ours")
     ratios: dict[tuple[str, str, tuple[int, ...]], float] = {}
