@@ -66,21 +66,9 @@ def backward(p: Params, caches: Cache, dstates: State, lengths: Any, steps: Any)
         da, dh_to_dc, _ = J.fill(A[now], hs[now], tanh_cs[now])
         series = dhs[now], dcs[now], dstates.h[now], dstates.c[now], dh_to_dc, A[now, 2 * H : 3 * H]
         outputs = da, da[:, :H], da[:, H:].reshape(-1, 3, H, B), dV[now], dC[now]
-        for (
-            dh,
-            dc_t,
-            up_h,
-            up_c,
-            k,
-            f,
-            da_t,
-            da_o,
-            da_ifc,
-            dv,
-            dc_prev,
-            pad,
-            cut,
-        ) in parts.backwards(*series, *outputs, pads[now], cuts[now]):
+        for step in parts.backwards(*series, *outputs, pads[now], cuts[now]):
+            dh, dc_t, up_h, up_c, k, f = step[:6]
+            da_t, da_o, da_ifc, dv, dc_prev, pad, cut = step[6:]
             dh += up_h
             dc_t += up_c
             np.multiply(dh, k, out=dc)

@@ -66,23 +66,9 @@ def backward(p: Params, caches: Cache, dstates: State, lengths: Any, steps: Any)
         gates = da.reshape(-1, 4, H, B).swapaxes(0, 1)
         given = dhs[now], dcs[now], dstates.h[now], dstates.c[now], dh_to_dc, A[now, 2 * H : 3 * H]
         made = da, *gates[:3], da[:, H:].reshape(-1, 3, H, B), dV[now], dC[now]
-        for (
-            dh,
-            dc_t,
-            up_h,
-            up_c,
-            k,
-            f,
-            da_t,
-            da_o,
-            da_i,
-            da_f,
-            da_ifc,
-            dv,
-            dc_prev,
-            pad,
-            cut,
-        ) in parts.backwards(*given, *made, pads[now], cuts[now]):
+        for step in parts.backwards(*given, *made, pads[now], cuts[now]):
+            dh, dc_t, up_h, up_c, k, f = step[:6]
+            da_t, da_o, da_i, da_f, da_ifc, dv, dc_prev, pad, cut = step[6:]
             dh += up_h
             dc_t += up_c
             da_o *= dh
