@@ -30,13 +30,14 @@ def unroll(p: Params, s0: State, xs: Array, lengths: Any) -> tuple[State, Cache]
     V, U = parts.stack(xs, s0.h), parts.stack(xs, s0.h)
     A, tildes = np.empty((T, 2 * H, B), xs.dtype), np.empty((T, H, B), xs.dtype)
     hs = V[1:, D:-1]
+    half = xs.dtype.type(0.5)  # sooner than a Python number
     for v, h_prev, u, rh, a, z, r, h_tilde, h, pad in parts.along(
         T, V, V[:, D:-1], U, U[:, D:-1], A, A[:, :H], A[:, H:], tildes, hs, parts.pads(lengths, T)
     ):
         np.matmul(W_zr, v, out=a)
         np.tanh(a, out=a)
-        a *= 0.5
-        a += 0.5
+        a *= half
+        a += half
         np.multiply(r, h_prev, out=rh)
         np.matmul(W_c, u, out=h_tilde)
         np.tanh(h_tilde, out=h_tilde)

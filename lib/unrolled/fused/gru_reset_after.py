@@ -30,13 +30,14 @@ def unroll(p: Params, s0: State, xs: Array, lengths: Any) -> tuple[State, Cache]
     tildes += p.b[2]
     hs = V[1:, D:-1]
     blocks = A, A[:, : 2 * H], A[:, :H], A[:, H : 2 * H], A[:, 2 * H :]
+    half = xs.dtype.type(0.5)  # sooner than a Python number
     for v, h_prev, a, sigmoids, z, r, n, h_tilde, h, pad in parts.along(
         T, V, V[:, D:-1], *blocks, tildes, hs, parts.pads(lengths, T)
     ):
         np.matmul(W, v, out=a)
         np.tanh(sigmoids, out=sigmoids)
-        sigmoids *= 0.5
-        sigmoids += 0.5
+        sigmoids *= half
+        sigmoids += half
         np.multiply(r, n, out=rn)
         h_tilde += rn
         np.tanh(h_tilde, out=h_tilde)

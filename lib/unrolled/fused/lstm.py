@@ -34,13 +34,14 @@ def unroll(p: Params, s0: State, xs: Array, lengths: Any) -> tuple[State, Cache]
     hs, cs = V[1:, D:-1], A[1:, 4 * H :]
     terms = np.empty((2 * H, B), dtype)  # i ⊙ c̃ and f ⊙ c_{t-1}
     blocks = A[:, : 4 * H], A[:, : 3 * H], A[:, :H], A[:, H : 3 * H], A[:, 3 * H :]
+    half = xs.dtype.type(0.5)  # sooner than a Python number
     for v, a, sigmoids, o, i_f, tilde_c, c, tanh_c, h, pad in parts.along(
         T, V, *blocks, cs, tanh_cs, hs, parts.pads(lengths, T)
     ):
         np.matmul(W, v, out=a)
         np.tanh(a, out=a)
-        sigmoids *= 0.5
-        sigmoids += 0.5
+        sigmoids *= half
+        sigmoids += half
         np.multiply(i_f, tilde_c, out=terms)
         np.add(terms[:H], terms[H:], out=c)
         np.tanh(c, out=tanh_c)

@@ -31,13 +31,14 @@ def unroll(p: Params, s0: State, xs: Array, lengths: Any) -> tuple[State, Cache]
     A, C = np.empty((T, 3 * H, B), dtype), np.empty((T + 1, H, B), dtype)
     C[0], tanh_cs, hs = s0.c, np.empty((T, H, B), dtype), V[1:, D:-1]
     blocks = A, A[:, : 2 * H], A[:, :H], A[:, H : 2 * H], A[:, 2 * H :]
+    half = xs.dtype.type(0.5)  # sooner than a Python number
     for v, a, sigmoids, o, f, c_tilde, c_prev, c, tanh_c, h, pad in parts.along(
         T, V, *blocks, C, C[1:], tanh_cs, hs, parts.pads(lengths, T)
     ):
         np.matmul(W, v, out=a)
         np.tanh(a, out=a)
-        sigmoids *= 0.5
-        sigmoids += 0.5
+        sigmoids *= half
+        sigmoids += half
         np.subtract(c_prev, c_tilde, out=c)
         c *= f
         c += c_tilde

@@ -26,6 +26,7 @@ def unroll(p: Params, s0: State, xs: Array, lengths: Any) -> tuple[State, Cache]
     p_i_f, p_o = np.stack([p.p_i, p.p_f]) / 2, p.p_o / 2  # halved like their gates
     terms, seen = np.empty((2 * H, B), dtype), np.empty((H, B), dtype)
     blocks = A[:, : 4 * H], A[:, H : 4 * H], A[:, :H], A[:, H : 3 * H], A[:, 3 * H :], A[:, 4 * H :]
+    half = xs.dtype.type(0.5)  # sooner than a Python number
     for v, a, tanhs, o, i_f, tilde_c, c_prev, c, tanh_c, h, pad in parts.along(
         T, V, *blocks, cs, tanh_cs, hs, parts.pads(lengths, T)
     ):
@@ -33,15 +34,15 @@ def unroll(p: Params, s0: State, xs: Array, lengths: Any) -> tuple[State, Cache]
         np.multiply(p_i_f, c_prev, out=terms.reshape(2, H, -1))
         i_f += terms
         np.tanh(tanhs, out=tanhs)
-        i_f *= 0.5
-        i_f += 0.5
+        i_f *= half
+        i_f += half
         np.multiply(i_f, tilde_c, out=terms)
         np.add(terms[:H], terms[H:], out=c)
         np.multiply(p_o, c, out=seen)
         o += seen
         np.tanh(o, out=o)
-        o *= 0.5
-        o += 0.5
+        o *= half
+        o += half
         np.tanh(c, out=tanh_c)
         np.multiply(o, tanh_c, out=h)
         if pad is not None:
