@@ -7,6 +7,11 @@ and the share of our time that the bare matrix products take. The contestants ta
 change in the machine's speed meets all of them; medians over the rounds are printed.
 
 Peak resident memory above the level after imports is measured in a process of its own each.
+
+What bounds the batched sizes is the matrix product. OpenBLAS names its kernels in the first lines:
+where it does not know a new processor it falls back to Haswell's, without AVX-512, while PyTorch's
+libraries ask the processor itself. OPENBLAS_CORETYPE=SkylakeX in the environment shows the
+difference on such a machine.
 """
 
 import argparse
@@ -21,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from unrolled import bptt, fused
 from unrolled.cells import gru_reset_after, lstm, rnn
@@ -155,7 +161,8 @@ def print_times(rounds: int) -> None:
     import torch
 
     print(f"One thread, medians of {rounds} interleaved rounds; f: forward, f+b: with backward.")
-    print(f"numpy {np.__version__}, torch {torch.__version__}\n")
+    kernels = [info["architecture"] for info in threadpool_info() if "openblas" in info["prefix"]]
+    print(f"numpy {np.__version__} (OpenBLAS: {kernels[0]}), torch {torch.__version__}\n")
     print(f"{'':24}{'':18}    ours, ms     torch / ours   readable  products")
     print(f"{'':24}   B   T  D   H       f    f+b        f   f+b   / ours    / ours")
     ratios: dict[tuple[str, str, tuple[int, ...]], float] = {}
