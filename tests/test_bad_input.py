@@ -377,6 +377,20 @@ def test_training_that_diverges_says_so():
 
 
 OTHERS = {
+    "init: rng": (lambda: lstm.init(0, D, H), TypeError, "rng must be a numpy.random.Generator"),
+    "init: D": (
+        lambda: gru.init(rng, 0, H),
+        ValueError,
+        r"length of \(3, 3, 0\) must be at least 1",
+    ),
+    "init: H": (lambda: rnn.init(rng, D, 2.5), TypeError, "H must be a whole number, got 2.5"),
+    "init: dtype": (lambda: lstm.init(rng, D, H, int), TypeError, "float32 or float64, got int64"),
+    "init_model: cell": (
+        lambda: init_model("lstm", rng, D, H, K),
+        TypeError,
+        "cell must be a cell",
+    ),
+    "init_model: K": (lambda: init_model(lstm, rng, D, H, 0), ValueError, "K must be at least 1"),
     "predict: xs": (lambda: predict(lstm, MODEL, X[0]), ValueError, "xs must have shape"),
     "loss_and_gradients: target": (
         lambda: loss_and_gradients(lstm, MODEL, X, TARGET, readout.squared_error, every_step=True),

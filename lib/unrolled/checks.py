@@ -91,6 +91,12 @@ def check_rng(value: Any) -> None:
         )
 
 
+def check_float(dtype: Any) -> None:
+    """Check that `dtype` is float32 or float64."""
+    if np.dtype(dtype) not in FLOATS:
+        raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+
+
 def check_number(name: str, value: Any) -> None:
     """Check that `value` is a finite real number, and neither a truth value nor an array."""
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Source:
+class _Source:
     """The source of some functions: highlighted in notebooks and on pages, plain elsewhere."""
 
     def __init__(self, text: str) -> None:
@@ -19,7 +19,7 @@ class Source:
         return f"```python\n{self.text}\n```"
 
 
-def show(*functions: Callable[..., Any] | type) -> Source:
+def show(*functions: Callable[..., Any] | type) -> _Source:
     """Return the source of functions or classes, for a cell of a notebook to display.
 
     Raises TypeError for what has no Python source.
@@ -28,4 +28,4 @@ def show(*functions: Callable[..., Any] | type) -> Source:
         texts = [textwrap.dedent(inspect.getsource(function)).rstrip() for function in functions]
     except (TypeError, OSError) as error:
         raise TypeError(f"show needs functions or classes written in Python: {error}") from error
-    return Source("\n\n\n".join(texts))
+    return _Source("\n\n\n".join(texts))

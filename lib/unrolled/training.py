@@ -10,7 +10,14 @@ from tqdm.auto import tqdm
 
 from . import readout
 from .cells.protocol import Array, Cell, DType
-from .checks import check_array, check_cell, check_lengths, check_params, check_tuple
+from .checks import (
+    check_array,
+    check_cell,
+    check_count,
+    check_lengths,
+    check_params,
+    check_tuple,
+)
 from .fused import backward, unroll
 from .optimizers import Optimizer, clip_by_norm
 from .tree import tree_map, tree_norm
@@ -35,8 +42,14 @@ class Record(NamedTuple):
 
 
 def init_model(cell: Cell, rng: Generator, D: int, H: int, K: int, dtype: DType = float) -> Model:
-    """Return fresh parameters for D inputs, H hidden units and K outputs."""
+    """Return fresh parameters for D inputs, H hidden units and K outputs.
+
+    Raises TypeError or ValueError for what is no cell, no random generator, no positive whole
+    number, or neither float32 nor float64.
+    """
     check_cell(cell)
+    for name, count in (("D", D), ("H", H), ("K", K)):
+        check_count(name, count)
     return Model(cell.init(rng, D, H, dtype), readout.init(rng, H, K, dtype))
 
 

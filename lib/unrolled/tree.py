@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-
-from .cells.protocol import Array
+from numpy.typing import NDArray
 
 
 def tree_map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -16,7 +15,7 @@ def tree_map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
     return f(tree, *others)
 
 
-def tree_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Array]]:
+def tree_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield every array of the tree with its dotted name, such as ("cell.W_x", array).
 
     The parts of a plain tuple go by their number: "0.W_x".

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
+from ..checks import check_count, check_float, check_rng
+
 Array = NDArray[np.floating[Any]]
 DType = DTypeLike
 
@@ -54,9 +56,16 @@ def sigmoid(a: Array) -> Array:
 
 
 def uniform(rng: Generator, shape: tuple[int, ...], H: int, dtype: DType) -> Array:
-    """Return weights drawn from U(-1/√H, 1/√H), the usual start of recurrent layers.
+    """Return weights of this shape from U(-1/√H, 1/√H), the usual start of recurrent layers.
 
-    Drawn in float64 and then rounded, so that float32 and float64 networks start alike.
+    Drawn in float64 and then rounded, so that float32 and float64 networks start alike. Raises
+    TypeError or ValueError for what is no random generator, no positive whole number, or neither
+    float32 nor float64.
     """
+    check_rng(rng)
+    check_float(dtype)
+    check_count("H", H)
+    for n in shape:
+        check_count(f"every length of {shape}", n)
     k = 1 / np.sqrt(H)
     return rng.uniform(-k, k, shape).astype(dtype)
