@@ -1,8 +1,8 @@
 """The loop over time, fused: `unroll` and `backward` with the same numbers as `bptt`, sooner.
 
 A step of the readable loop is some forty small array operations. Here the inputs, the state and a
-row of ones stand in one buffer, so that all gates are one product, W [x_t; h_{t-1}; 1], the form
-in which most texts write the cells; σ goes through tanh, so that they are one call; the
+row of ones stand in one buffer, so that all gates are one product, `W @ [x_t; h_{t-1}; 1]`, the
+form in which most texts write the cells; σ goes through tanh, so that they are one call; the
 elementwise derivatives are computed for many steps at once, before the backward loop, which then
 holds only what is sequential; and the gradient of W is one product over the steps of a chunk.
 Nothing is kept between calls. `training.train` uses this loop.
@@ -33,6 +33,9 @@ KERNELS = (
 def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple[Any, Any]:
     """Run a cell over a sequence: `bptt.unroll`, with the same arguments, states and errors.
 
+    xs (T, D, B) and lengths (B,), if given; returns (states, caches), with states.h (T, H, B).
+    Raises TypeError or ValueError as `bptt.unroll` does.
+
     The states cannot be written, since the caches share their memory, and the caches are for
     `fused.backward` alone. A cell that has no fused form, such as one of your own, runs in the
     readable loop.
@@ -51,7 +54,8 @@ def backward(
 ) -> Gradients:
     """Run the backward pass of `fused.unroll`: `bptt.backward`, same arguments, gradients, errors.
 
-    caches: as returned by `fused.unroll`.
+    caches: as returned by `fused.unroll`; dstates: a State with fields (T, H, B). Raises TypeError
+    or ValueError as `bptt.backward` does.
     """
     check_cell(cell)
     kernel = _kernel(cell)
