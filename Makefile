@@ -11,8 +11,9 @@ export OPENBLAS_NUM_THREADS := 1
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 READY := .venv/ready-$(VERSION)
 TORCH := .venv/torch-$(VERSION)
+FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book serve lab browser test test-slow bench notebooks clean
+.PHONY: book serve lab browser test test-slow test-weekly mutation bench notebooks clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -42,7 +43,7 @@ test: book browser
 	$(BIN)/mypy
 	# No progress bars, so that none is left half-way in an output that is compared.
 	TQDM_DISABLE=1 $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=120 book
-	$(BIN)/pytest -m "not slow" tests
+	$(BIN)/pytest -m "not slow and not weekly" tests
 
 # A reference for tests and benchmarks, never a dependency of the book.
 $(TORCH): | $(READY)
@@ -50,7 +51,21 @@ $(TORCH): | $(READY)
 	touch $@
 
 test-slow: $(TORCH) book browser
-	$(BIN)/pytest -m slow tests
+	$(BIN)/pytest -m "slow and not weekly" tests
+
+# Frameworks that readers never need, away from the book's own environment.
+$(FRAMEWORKS): tests/reference/requirements.txt
+	test -e $@ || $(PYTHON) -m venv --clear .venv-frameworks
+	.venv-frameworks/bin/pip install --quiet --disable-pip-version-check -r $<
+	.venv-frameworks/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+test-weekly: $(FRAMEWORKS)
+	.venv-frameworks/bin/pytest -m weekly tests/test_parity_keras.py tests/test_parity_onnx.py
+
+# Faults put into cells and loops, one at a time: some minutes a module that has changed.
+mutation: $(READY)
+	$(BIN)/python tools/mutate.py
 
 bench: $(TORCH)
 	$(BIN)/python tools/bench.py
@@ -62,4 +77,4 @@ notebooks: $(READY)
 	$(BIN)/python tools/notebooks.py
 
 clean:
-	rm -rf .venv _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

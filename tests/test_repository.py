@@ -115,6 +115,11 @@ def test_no_path_of_a_machine_and_no_network_at_run_time():
 def test_a_cell_is_one_short_file_with_the_backward_pass_under_the_forward(name):
     path = LIB / "cells" / f"{name}.py"
     assert len(path.read_text().splitlines()) < 80
+
+
+@pytest.mark.parametrize("path", sorted((LIB / "fused").glob("*.py")), ids=lambda p: p.name)
+def test_a_fused_cell_is_one_file_under_150_lines(path):
+    assert len(path.read_text().splitlines()) < 150
     functions = [n.name for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)]
     # What a cell shares with its relative it imports; the rest stands in this order.
     order = ["init", "zero_state", "step", "step_backward"]

@@ -1,4 +1,4 @@
-"""Make the reference vectors of this folder with PyTorch (a tool for maintainers, not for readers).
+"""Make the reference vectors of PyTorch (a tool for maintainers, not for readers).
 
     pip install torch==2.13.0
     python tests/reference/make.py
@@ -9,6 +9,11 @@ a random upstream gradient on every state ("up_h", "up_c"), and PyTorch's states
 PyTorch's own cells, as is the GRU that resets after the product; the others, which it does not have, are
 written out here in tensors, and differentiated by autograd.
 
+Every file torch/<cell>.npz holds LAYERS_EACH random cases of a whole layer, torch.nn.RNN, GRU or LSTM,
+on packed sequences of different lengths. Its weights and their gradients are in PyTorch's own layout,
+"weights/..." and "d_weights/...", both biases random; "up_c" is put on the last valid c alone, since
+the layer shows no other.
+
 by_hand.txt is what the PyTorch code in the chapter "An LSTM step by hand" prints.
 """
 
@@ -16,12 +21,14 @@ import contextlib
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import torch
+from cases import HERE, Case, fields_of, random_layer_case, random_sequences, random_sizes, write
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 CONFIGURATIONS = 24
+LAYERS_EACH = 8
 GATES = {
     "rnn": 1,
     "gru": 3,
@@ -32,20 +39,25 @@ GATES = {
     "rnn_relu": 1,
 }
 MORE = {"gru_reset_after": ["b_hn"], "lstm_peephole": ["p_i", "p_f", "p_o"]}
-HERE = Path(__file__).parent
+LAYERS = {
+    "rnn": (torch.nn.RNN, {}),
+    "rnn_relu": (torch.nn.RNN, {"nonlinearity": "relu"}),
+    "gru_reset_after": (torch.nn.GRU, {}),
+    "lstm": (torch.nn.LSTM, {}),
+}
 BY_HAND = HERE.parents[1] / "book" / "gates" / "lstm-by-hand.ipynb"
 
 
 def rnn_step(p, h, c, x):
     """torch.nn.RNNCell's function, rows first."""
-    b = p["b"][0, :, 0]
-    return torch.rnn_tanh_cell(x, h, p["W_x"][0], p["W_h"][0], b, torch.zeros_like(b)), c
+    b = p["b"][:, 0]
+    return torch.rnn_tanh_cell(x, h, p["W_x"], p["W_h"], b, torch.zeros_like(b)), c
 
 
 def rnn_relu_step(p, h, c, x):
     """torch.nn.RNNCell's function with a rectifier, rows first."""
-    b = p["b"][0, :, 0]
-    return torch.rnn_relu_cell(x, h, p["W_x"][0], p["W_h"][0], b, torch.zeros_like(b)), c
+    b = p["b"][:, 0]
+    return torch.rnn_relu_cell(x, h, p["W_x"], p["W_h"], b, torch.zeros_like(b)), c
 
 
 def lstm_step(p, h, c, x):
@@ -56,7 +68,7 @@ def lstm_step(p, h, c, x):
 
 def gru_reset_after_step(p, h, c, x):
     """torch.nn.GRUCell's function, rows first: it stacks r, z, n, and its z is our 1 - z."""
-    turn = torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64).reshape(3, 1, 1)
+    turn = torch.tensor([-1.0, 1.0, 1.0], dtype=x.dtype).reshape(3, 1, 1)
     W_x, W_h, b = ((turn * p[key])[[1, 0, 2]].flatten(0, 1) for key in ("W_x", "W_h", "b"))
     zeros = torch.zeros_like(p["b_hn"][:, 0])
     b_hh = torch.cat([zeros, zeros, p["b_hn"][:, 0]])
@@ -101,41 +113,95 @@ STEPS = {
 }
 
 
-def case(name: str, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return one random case with PyTorch's answers, in the library's layout (batch last)."""
-    T, B, D, H = (int(rng.integers(1, most + 1)) for most in (8, 4, 5, 6))
-    scale, gates = rng.uniform(0.1, 0.7), GATES[name]
-    shapes = {"W_x": (gates, H, D), "W_h": (gates, H, H), "b": (gates, H, 1)}
+def random_case(
+    name: str, rng: np.random.Generator, T: int, B: int, D: int, H: int, scale: float
+) -> Case:
+    """Return random parameters and sequences, in the library's layout."""
+    gates = () if GATES[name] == 1 else (GATES[name],)
+    shapes = {"W_x": (*gates, H, D), "W_h": (*gates, H, H), "b": (*gates, H, 1)}
     shapes |= dict.fromkeys(MORE.get(name, []), (H, 1))
     given = {key: rng.normal(0, scale, shape) for key, shape in shapes.items()}
-    fields = ["h", "c"] if name.startswith("lstm") else ["h"]
-    given |= {f"s0_{field}": rng.normal(0, 0.5, (H, B)) for field in fields}
-    given |= {"xs": rng.normal(0, 1, (T, D, B))}
-    given |= {f"up_{field}": rng.normal(0, 1, (T, H, B)) for field in fields}
+    return given | random_sequences(name, rng, T, B, D, H)
 
+
+def answer(name: str, given: Case, lengths=None) -> Case:
+    """Return PyTorch's states and gradients, a step at a time.
+
+    With lengths, each sequence is run alone, and for so long; its state then stays, and the losses
+    on it are losses on the last one.
+    """
     leaves = {
         key: torch.tensor(value, requires_grad=True)
         for key, value in given.items()
         if not key.startswith("up_")
     }
-    h = leaves["s0_h"].T
-    c = leaves["s0_c"].T if "c" in fields else None
+    fields, (T, _, B) = fields_of(name), given["xs"].shape
+    columns = [slice(None)] if lengths is None else [slice(b, b + 1) for b in range(B)]
+    ends = [T] if lengths is None else [int(n) for n in lengths]
     states = {field: [] for field in fields}
-    loss = torch.zeros((), dtype=torch.float64)
-    for t in range(T):
-        h, c = STEPS[name](leaves, h, c, leaves["xs"][t].T)
-        for field, value in zip(fields, (h, c), strict=False):
-            states[field].append(value.T)
-            loss = loss + (value.T * torch.tensor(given[f"up_{field}"][t])).sum()
+    loss = 0.0
+    for one, end in zip(columns, ends, strict=True):
+        h = leaves["s0_h"][:, one].T
+        c = leaves["s0_c"][:, one].T if "c" in fields else None
+        track = {field: [] for field in fields}
+        for t in range(T):
+            if t < end:
+                h, c = STEPS[name](leaves, h, c, leaves["xs"][t][:, one].T)
+            for field, value in zip(fields, (h, c), strict=False):
+                track[field].append(value.T)
+                loss = loss + (value.T * torch.tensor(given[f"up_{field}"][t][:, one])).sum()
+        for field in fields:
+            states[field].append(torch.stack(track[field]))
     loss.backward()
+    found = {field: torch.cat(parts, dim=2).detach().numpy() for field, parts in states.items()}
+    return found | {f"d_{key}": leaf.grad.numpy() for key, leaf in leaves.items()}
 
-    answer = {field: torch.stack(values).detach().numpy() for field, values in states.items()}
-    answer |= {f"d_{key}": leaf.grad.numpy() for key, leaf in leaves.items()}
-    result = given | answer
-    if gates == 1:  # one gate: the library has no axis for it
-        keys = ("W_x", "W_h", "b", "d_W_x", "d_W_h", "d_b")
-        result |= {key: result[key][0] for key in keys}
-    return result
+
+def layer_answer(name: str, weights: Case, given: Case) -> Case:
+    """Return the states and gradients of torch.nn.RNN, GRU or LSTM on packed sequences."""
+    T, D, _ = given["xs"].shape
+    H, lengths = given["s0_h"].shape[0], torch.tensor(given["lengths"])
+    kind, options = LAYERS[name]
+    layer = kind(D, H, dtype=torch.tensor(given["xs"]).dtype, **options)
+    layer.load_state_dict({key: torch.tensor(value) for key, value in weights.items()})
+
+    fields = fields_of(name)
+    leaves = {
+        key: torch.tensor(given[key], requires_grad=True)
+        for key in ["xs", *(f"s0_{field}" for field in fields)]
+    }
+    packed = pack_padded_sequence(leaves["xs"].mT, lengths, enforce_sorted=False)
+    start = [leaves[f"s0_{field}"].T[None].contiguous() for field in fields]
+    output, last = layer(packed, tuple(start) if len(start) > 1 else start[0])
+    last = last if len(start) > 1 else [last]
+    h = pad_packed_sequence(output, total_length=T)[0].mT
+    h = torch.where(torch.arange(T).reshape(T, 1, 1) < lengths, h, last[0][0].T)
+    loss = (h * torch.tensor(given["up_h"])).sum()
+    found = {"h": h.detach().numpy()}
+    if len(start) > 1:
+        c_last = last[1][0].T
+        loss = loss + (c_last * torch.tensor(given["up_c"])).sum()
+        found["c_last"] = c_last.detach().numpy()
+    loss.backward()
+    found |= {f"d_{key}": leaf.grad.numpy() for key, leaf in leaves.items()}
+    return found | {f"d_weights/{key}": w.grad.numpy() for key, w in layer.named_parameters()}
+
+
+def case(name: str, rng: np.random.Generator) -> Case:
+    """Return one random case with PyTorch's answers, in the library's layout."""
+    given = random_case(name, rng, *random_sizes(rng), rng.uniform(0.1, 0.7))
+    return given | answer(name, given)
+
+
+def layer_case(name: str, rng: np.random.Generator) -> Case:
+    """Return one random case of a whole layer, with the weights in its own layout."""
+    T, B, D, H = random_sizes(rng)
+    given, scale = random_layer_case(name, rng, T, B, D, H), rng.uniform(0.1, 0.7)
+    kind, options = LAYERS[name]
+    shapes = {key: tuple(w.shape) for key, w in kind(D, H, **options).named_parameters()}
+    weights = {key: rng.normal(0, scale, shape) for key, shape in shapes.items()}
+    given |= {f"weights/{key}": value for key, value in weights.items()}
+    return given | layer_answer(name, weights, given)
 
 
 def by_hand() -> str:
@@ -150,18 +216,19 @@ def by_hand() -> str:
 
 
 def main() -> None:
-    """Write one file a cell, and what the chapter's code prints."""
+    """Write one file a cell, one a layer, and what the chapter's code prints."""
     torch.set_num_threads(1)
+    made = f"torch {torch.__version__}, numpy {np.__version__}"
     for seed, name in enumerate(GATES):
         rng = np.random.default_rng(seed)
-        arrays = {
-            f"{n}/{key}": value
-            for n in range(CONFIGURATIONS)
-            for key, value in case(name, rng).items()
-        }
-        provenance = f"torch {torch.__version__}, numpy {np.__version__}, seed {seed}"
-        np.savez_compressed(HERE / f"{name}.npz", provenance=provenance, **arrays)
-        print(f"{name}.npz: {CONFIGURATIONS} cases, {provenance}")
+        cases = [case(name, rng) for _ in range(CONFIGURATIONS)]
+        write(HERE / f"{name}.npz", cases, f"{made}, seed {seed}")
+    for seed, name in enumerate(LAYERS, start=100):
+        rng = np.random.default_rng(seed)
+        cases = [layer_case(name, rng) for _ in range(LAYERS_EACH)]
+        layer = LAYERS[name][0].__name__
+        how = f"{made}, torch.nn.{layer} on packed sequences, make.py, seed {seed}"
+        write(HERE / "torch" / f"{name}.npz", cases, how)
     (HERE / "by_hand.txt").write_text(by_hand())
 
 
