@@ -1,15 +1,23 @@
 """The Sphinx extension: formulas, mended markup, the palette, and builds that are honest."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from bs4 import BeautifulSoup
+from docutils.core import publish_doctree, publish_parts
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unrolled import sphinxext
+from unrolled.cells import gru, lstm
+from unrolled.cells.protocol import Array
 
 ROOT = Path(__file__).parents[1]
 
@@ -114,6 +122,170 @@ def test_page_contents_need_two_sections() -> None:
     both = sphinxext.page_contents(toc("<li><a href='#a'>A</a></li><li><a href='#b'>B</a></li>"))
     assert both.startswith("<ul>")
     assert "#b" in both
+
+
+# ------------------------------------------------------------------- docstrings and signatures
+
+
+def html_of(rst: list[str]) -> BeautifulSoup:
+    """What docutils alone makes of it; anything that it remarks on is an error."""
+    settings = {"report_level": 1, "halt_level": 1, "syntax_highlight": "none"}
+    parts = publish_parts("\n".join(rst), writer_name="html5", settings_overrides=settings)
+    return BeautifulSoup(parts["body"], "html.parser")
+
+
+@given(st.text("aZ1h_*|\\`:.,-+()[]{}<>#@/=~^'\"& ", min_size=1))
+def test_prose_means_itself_whatever_its_characters(text: str) -> None:
+    text = " ".join(text.replace("`", "").split())
+    if text and not text.startswith("- ") and not sphinxext.is_code(text):
+        tree = publish_doctree(
+            "\n".join(sphinxext.docstring_rst(text)), settings_overrides={"report_level": 1}
+        )
+        assert [type(node).__name__ for node in tree.children] == ["paragraph"]
+        shown = tree.astext().replace("\N{MINUS SIGN}", "-").replace("\N{NO-BREAK SPACE}", " ")
+        assert shown == re.sub(r"(?<![\w\\])\*([aZh]{2,}(?: [aZh]+)*)\*(?!\w)", r"\1", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("W_x (H, D) or (gates, H, D), b (H, 1).", ["W_x", "b"]),
+        ("x (D, B), h and c (H, B), h_prev the one before.", ["x", "h", "c", "h_prev"]),
+        ("xs: (T, D, B). lengths: (B,), if given; steps=K: chunks.", ["xs", "lengths", "steps=K"]),
+        ("p and lengths: as given; a state (H, B), all others (H, B).", ["p", "lengths"]),
+        ("states.h[t] is dL/dh_t, and states.h[-1] the last h.", ["states.h[t]", "states.h[-1]"]),
+        ("Raises ValueError: |a| * b_ is not `x**2` or ``y``s.", ["ValueError", "x**2", "y"]),
+        ("init(params) -> memory; update(p, g) -> (p, memory).", ["init(params) -> memory", "update(p, g) -> (p, memory)"]),
+        ("∂c_T/∂c_t = f_{t+1}, as in Cho et al. (2014), version 3.", []),
+        ("The mean of (y - target)², e.g. of a (K, B) array, section II.C.", []),
+        ("states[-1].h of a.get_it(b), reset_after=False, beta_1ᵏ.", ["states[-1].h", "a.get_it(b)", "reset_after=False"]),
+        ("labels (T + 20, B): the labels; a sequence of lengths (B,).", ["labels", "lengths"]),
+    ],
+)  # fmt: skip
+def test_what_is_code_in_prose(text: str, codes: list[str]) -> None:
+    names = ("p", "xs", "lengths", "steps")
+    soup = html_of(sphinxext.docstring_rst(text, names))
+    assert [literal.get_text() for literal in soup.select(".literal")] == codes
+    plain = soup.get_text().replace("\N{NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
+    assert plain.strip() == text.replace("`", "")
+
+
+def test_emphasis_is_of_words() -> None:
+    soup = html_of(sphinxext.docstring_rst("Over *all* steps, a*b*c and *args."))
+    assert [em.get_text() for em in soup.select("em")] == ["all"]
+    assert soup.get_text().strip() == "Over all steps, a*b*c and *args."
+
+
+def test_shapes_and_signs_stay_on_one_line() -> None:
+    text = html_of(sphinxext.docstring_rst("From -inf, 1 - f and a h_0 (H, B).")).get_text()
+    assert text.strip() == "From \N{MINUS SIGN}inf, 1 - f and a h_0\xa0(H,\xa0B)."
+
+
+def test_blocks_of_a_docstring() -> None:
+    doc = """Do it.
+
+Like this.
+
+    a = f(x)
+
+    b = a * 2
+- one item*
+- another
+  that goes on
+
+memory = init(params)
+memory = update(memory)
+
+    c_t = f_t c_{t-1} + i_t c̃_t
+
+Parameters
+----------
+low, high : float
+    The bounds_ of `x`.
+
+    Both.
+Afterwards prose.
+"""
+    rst = sphinxext.docstring_rst(doc)
+    assert [line for line in rst if line.startswith("..")] == [
+        ".. code-block:: python", ".. code-block:: python", ".. code-block:: text", ".. rubric:: Parameters",
+    ]  # fmt: skip
+    soup = html_of(rst)
+    assert [p.get_text() for p in soup.select("body > p, p:not(li p, dd p)")] == [
+        "Do it.", "Like this.", "Parameters", "Afterwards prose.",
+    ]  # fmt: skip
+    assert [li.get_text().strip() for li in soup.select("li")] == [
+        "one item*",
+        "another that goes on",
+    ]
+    assert [block.get_text().strip() for block in soup.select("pre")] == [
+        "a = f(x)\n\nb = a * 2",
+        "memory = init(params)\nmemory = update(memory)",
+        "c_t = f_t c_{t-1} + i_t c̃_t",
+    ]
+    assert [dt.get_text() for dt in soup.select("dt")] == ["low, high : float"]
+    assert [dd.get_text().strip() for dd in soup.select("dd")] == ["The bounds_ of x. Both."]
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "full"),
+    [
+        ("unroll", "unrolled.backward", "unrolled.unroll"),
+        ("unroll", "unrolled.bptt", "unrolled.unroll"),
+        ("unrolled.cells.lstm", "unrolled.unroll", "unrolled.cells.lstm"),
+        ("lstm", "unrolled.cells.lstm_coupled.init", "unrolled.cells.lstm"),
+        ("init", "unrolled.cells.gru.step", "unrolled.cells.gru.init"),
+        ("readout.squared_error", "unrolled.training.train", "unrolled.readout.squared_error"),
+        ("Cell", "unrolled.unroll", "unrolled.cells.protocol.Cell"),
+        ("state", "unrolled.explorables.Explorable", "unrolled.explorables.Explorable.state"),
+        ("gradcheck", "unrolled.numerical_gradient", "unrolled.gradcheck"),
+        ("h", "unrolled.unroll", None),
+        ("check_array", "unrolled.unroll", None),
+        ("np.tanh", "unrolled.readout.linear", None),
+        ("antigravity", "unrolled.unroll", None),
+    ],
+)
+def test_names_in_docstrings_mean_what_python_would(
+    text: str, inside: str, full: str | None
+) -> None:
+    assert sphinxext.described(text, inside) == full
+
+
+class Pair(NamedTuple):
+    """Two arrays."""
+
+    first: Array
+    second: Array
+
+
+def example(
+    state: "gru.State", *rest: int, small: float = 1e-5, f: Callable[[Any], Array] | None = None
+) -> tuple[Pair, Array]:
+    """Do nothing."""
+    raise NotImplementedError
+
+
+class Painted:
+    """A picture."""
+
+    def __init__(self, name: str | None = None, *, T: int = 3) -> None:
+        raise NotImplementedError
+
+
+def test_signatures_are_as_the_source_spells_them() -> None:
+    where = "unrolled.training.train"
+    args, returns = sphinxext.signature_text(example, where)
+    assert args == (
+        "(state: 'gru.State', *rest: int, small: float = 1e-5, "
+        "f: Callable[[Any], Array] | None = None)"
+    )
+    assert returns == "tuple[Pair, Array]"
+    assert sphinxext.signature_text(Pair, where) == ("(first, second)", "")
+    assert sphinxext.signature_text(Painted, where) == ("(name = None, *, T = 3)", "")
+    args, returns = sphinxext.signature_text(lstm.step, "unrolled.cells.lstm.step")
+    full = "unrolled.cells.lstm."
+    assert args == f"(p: {full}Params, s: {full}State, x: Array)"
+    assert returns == f"tuple[{full}State, {full}Cache]"
 
 
 # ------------------------------------------------------------------------------ whole builds
