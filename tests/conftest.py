@@ -1,11 +1,16 @@
-"""What all tests share: trouble made fatal, and a browser."""
+"""What all tests share: trouble made fatal, the built site, and a browser."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # No sandbox: containers run as root. The rest keeps Chromium from calling home.
@@ -23,6 +28,17 @@ def fatal_arithmetic() -> Iterator[None]:
     """Overflow, division by zero and invalid operations fail a test; gradients may vanish."""
     with np.errstate(all="raise", under="ignore"):
         yield
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The site, built by the command that readers use; nothing is rebuilt that is up to date."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
+    command += ["--builder", "html", "-W", "-n", "--keep-going"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.fail(f"the book does not build:\n{done.stdout}\n{done.stderr}", pytrace=False)
+    return ROOT / "_build" / "html"
 
 
 def find_chromium() -> str:

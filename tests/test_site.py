@@ -21,7 +21,6 @@ from unrolled.explorables.lstm_gates import lstm_trace
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[1]
-SITE = ROOT / "_build" / "html"
 WIDTHS = (1280, 390)
 THEMES = ("light", "dark")
 
@@ -36,17 +35,6 @@ def pages_of_the_contents() -> list[str]:
 
 
 PAGES = pages_of_the_contents()
-
-
-@pytest.fixture(scope="session")
-def site() -> Path:
-    """The site, built by the command that readers use; nothing is rebuilt that is up to date."""
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
-    command += ["--builder", "html", "-W", "-n", "--keep-going"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        pytest.fail(f"the book does not build:\n{done.stdout}\n{done.stderr}", pytrace=False)
-    return SITE
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,14 @@ from docutils.core import publish_doctree, publish_parts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unrolled import sphinxext
 from unrolled.cells import gru, lstm
 from unrolled.cells.protocol import Array
+from unrolled.sphinxext.equations import display_tex, katex, styled, tidy_mathml
+from unrolled.sphinxext.library import signature_text
+from unrolled.sphinxext.markup import mend, page_contents
+from unrolled.sphinxext.names import described
+from unrolled.sphinxext.pages import palette_css
+from unrolled.sphinxext.prose import docstring_rst, is_code
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,11 +40,11 @@ ROOT = Path(__file__).parents[1]
     ],
 )
 def test_letters_of_alphabets(text: str, variant: str, expected: str) -> None:
-    assert sphinxext.styled(text, variant) == expected
+    assert styled(text, variant) == expected
 
 
 def test_katex_renders_in_one_run_and_tells_what_is_wrong() -> None:
-    answers = sphinxext.katex(
+    answers = katex(
         [(r"\tilde{c}_t", False), (r"\frac{a}{b}", True), (r"\frac{a", True), ("é", False)]
     )
     assert "<mover" in answers[0]["mathml"]
@@ -48,12 +53,12 @@ def test_katex_renders_in_one_run_and_tells_what_is_wrong() -> None:
     assert "Accented Unicode" in answers[3]["warnings"][0]
     for answer in answers[:2]:
         assert answer["warnings"] == []
-        assert sphinxext.tidy_mathml(answer["mathml"]).startswith("<math")
+        assert tidy_mathml(answer["mathml"]).startswith("<math")
 
 
 def test_tidy_spells_what_browsers_would_not_draw() -> None:
-    (answer,) = sphinxext.katex([(r"\mathbf{W} \left\lVert \vec x \right\rVert", False)])
-    mathml = sphinxext.tidy_mathml(answer["mathml"])
+    (answer,) = katex([(r"\mathbf{W} \left\lVert \vec x \right\rVert", False)])
+    mathml = tidy_mathml(answer["mathml"])
     assert "<mi>𝐖</mi>" in mathml
     assert mathml.count('<mo fence="true">‖</mo>') == 2
     assert "\u20d7" not in mathml
@@ -70,12 +75,12 @@ def test_tidy_spells_what_browsers_would_not_draw() -> None:
     ],
 )
 def test_bare_lines_are_split_and_numbers_are_left_to_sphinx(tex: str, expected: str) -> None:
-    assert sphinxext.display_tex(tex) == expected
+    assert display_tex(tex) == expected
 
 
 def test_palette_is_css_in_both_themes() -> None:
     palette = json.loads((ROOT / "lib/unrolled/palette.json").read_text(encoding="utf-8"))
-    light, dark = sphinxext.palette_css(palette).split('html[data-theme="dark"]')
+    light, dark = palette_css(palette).split('html[data-theme="dark"]')
     for key, entry in palette.items():
         name = f"--unrolled-{key.replace('_', '-')}"
         assert f"{name}: {entry['light']};" in light
@@ -93,7 +98,7 @@ def test_mend() -> None:
     <h2>T<a class="headerlink" href="#t" title="Link to this heading">¶</a></h2>
     <math><mo>&lt;</mo></math><img src="a.svg" alt="A">
     """
-    soup = BeautifulSoup(sphinxext.mend(body), "html.parser")
+    soup = BeautifulSoup(mend(body), "html.parser")
     solution = soup.select_one("details#s > summary.admonition-title")
     assert solution is not None
     assert solution.find("a") is None
@@ -117,9 +122,9 @@ def test_page_contents_need_two_sections() -> None:
     def toc(sections: str) -> str:
         return f"<ul><li><a href='#'>T</a><ul>{sections}</ul></li></ul>"
 
-    assert sphinxext.page_contents("") == ""
-    assert sphinxext.page_contents(toc("<li><a href='#a'>A</a></li>")) == ""
-    both = sphinxext.page_contents(toc("<li><a href='#a'>A</a></li><li><a href='#b'>B</a></li>"))
+    assert page_contents("") == ""
+    assert page_contents(toc("<li><a href='#a'>A</a></li>")) == ""
+    both = page_contents(toc("<li><a href='#a'>A</a></li><li><a href='#b'>B</a></li>"))
     assert both.startswith("<ul>")
     assert "#b" in both
 
@@ -137,9 +142,9 @@ def html_of(rst: list[str]) -> BeautifulSoup:
 @given(st.text("aZ1h_*|\\`:.,-+()[]{}<>#@/=~^'\"& ", min_size=1))
 def test_prose_means_itself_whatever_its_characters(text: str) -> None:
     text = " ".join(text.replace("`", "").split())
-    if text and not text.startswith("- ") and not sphinxext.is_code(text):
+    if text and not text.startswith("- ") and not is_code(text):
         tree = publish_doctree(
-            "\n".join(sphinxext.docstring_rst(text)), settings_overrides={"report_level": 1}
+            "\n".join(docstring_rst(text)), settings_overrides={"report_level": 1}
         )
         assert [type(node).__name__ for node in tree.children] == ["paragraph"]
         shown = tree.astext().replace("\N{MINUS SIGN}", "-").replace("\N{NO-BREAK SPACE}", " ")
@@ -164,20 +169,20 @@ def test_prose_means_itself_whatever_its_characters(text: str) -> None:
 )  # fmt: skip
 def test_what_is_code_in_prose(text: str, codes: list[str]) -> None:
     names = ("p", "xs", "lengths", "steps")
-    soup = html_of(sphinxext.docstring_rst(text, names))
+    soup = html_of(docstring_rst(text, names))
     assert [literal.get_text() for literal in soup.select(".literal")] == codes
     plain = soup.get_text().replace("\N{NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
     assert plain.strip() == text.replace("`", "")
 
 
 def test_emphasis_is_of_words() -> None:
-    soup = html_of(sphinxext.docstring_rst("Over *all* steps, a*b*c and *args."))
+    soup = html_of(docstring_rst("Over *all* steps, a*b*c and *args."))
     assert [em.get_text() for em in soup.select("em")] == ["all"]
     assert soup.get_text().strip() == "Over all steps, a*b*c and *args."
 
 
 def test_shapes_and_signs_stay_on_one_line() -> None:
-    text = html_of(sphinxext.docstring_rst("From -inf, 1 - f and a h_0 (H, B).")).get_text()
+    text = html_of(docstring_rst("From -inf, 1 - f and a h_0 (H, B).")).get_text()
     assert text.strip() == "From \N{MINUS SIGN}inf, 1 - f and a h_0\xa0(H,\xa0B)."
 
 
@@ -206,7 +211,7 @@ low, high : float
     Both.
 Afterwards prose.
 """
-    rst = sphinxext.docstring_rst(doc)
+    rst = docstring_rst(doc)
     assert [line for line in rst if line.startswith("..")] == [
         ".. code-block:: python", ".. code-block:: python", ".. code-block:: text", ".. rubric:: Parameters",
     ]  # fmt: skip
@@ -248,7 +253,7 @@ Afterwards prose.
 def test_names_in_docstrings_mean_what_python_would(
     text: str, inside: str, full: str | None
 ) -> None:
-    assert sphinxext.described(text, inside) == full
+    assert described(text, inside) == full
 
 
 class Pair(NamedTuple):
@@ -274,15 +279,15 @@ class Painted:
 
 def test_signatures_are_as_the_source_spells_them() -> None:
     where = "unrolled.training.train"
-    args, returns = sphinxext.signature_text(example, where)
+    args, returns = signature_text(example, where)
     assert args == (
         "(state: 'gru.State', *rest: int, small: float = 1e-5, "
         "f: Callable[[Any], Array] | None = None)"
     )
     assert returns == "tuple[Pair, Array]"
-    assert sphinxext.signature_text(Pair, where) == ("(first, second)", "")
-    assert sphinxext.signature_text(Painted, where) == ("(name = None, *, T = 3)", "")
-    args, returns = sphinxext.signature_text(lstm.step, "unrolled.cells.lstm.step")
+    assert signature_text(Pair, where) == ("(first, second)", "")
+    assert signature_text(Painted, where) == ("(name = None, *, T = 3)", "")
+    args, returns = signature_text(lstm.step, "unrolled.cells.lstm.step")
     full = "unrolled.cells.lstm."
     assert args == f"(p: {full}Params, s: {full}State, x: Array)"
     assert returns == f"tuple[{full}State, {full}Cache]"

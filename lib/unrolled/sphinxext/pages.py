@@ -1,0 +1,178 @@
+"""Pages and what they load: our template, styles and scripts, and nothing else of the theme's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import imagesize
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util import logging
+
+from .markup import book_contents, mend, mend_source, page_contents
+
+logger = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).parents[1]
+EXPLORABLES = PACKAGE / "explorables" / "static"
+EXPLORABLES_FILES = ("unrolled-explorables.js", "unrolled-explorables.css")
+
+
+def palette_css(palette: dict[str, dict[str, str]]) -> str:
+    """Return the palette as CSS: ``--unrolled-f``, and its dashes ``--unrolled-f-dash``."""
+
+    def block(selector: str, lines: list[str]) -> str:
+        return f"{selector} {{\n" + "".join(f"  {line}\n" for line in lines) + "}\n"
+
+    names = {key: f"--unrolled-{key.replace('_', '-')}" for key in palette}
+    light = [f"{names[key]}: {entry['light']};" for key, entry in palette.items()]
+    dashes = [f"{names[key]}-dash: {entry['dash'] or 'none'};" for key, entry in palette.items()]
+    dark = [f"{names[key]}: {entry['dark']};" for key, entry in palette.items()]
+    on_screen = "@media screen {\n" + block('html[data-theme="dark"]', dark) + "}\n"
+    return block(":root", light + dashes) + on_screen
+
+
+def dark_on_screen(css: str) -> str:
+    """Return a style sheet, a rule a line, whose dark rules are for the screen: paper is light."""
+    lines = css.splitlines()
+    dark = [line for line in lines if line.startswith('html[data-theme="dark"]')]
+    rest = [line for line in lines if line not in dark]
+    return "\n".join([*rest, "@media screen {", *dark, "}", ""])
+
+
+def digest(*paths: Path) -> str:
+    """Return a short digest of what files hold."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
+
+
+def asset_digests(app: Sphinx) -> dict[str, str]:
+    """Return the digests of the files that pages refer to, and of what they are made by."""
+    static = Path(app.srcdir) / "book" / "_static"
+    sources = [
+        *sorted(static.glob("*.*")),
+        *(EXPLORABLES / name for name in EXPLORABLES_FILES),
+        PACKAGE / "palette.json",
+    ]
+    own = digest(*sorted(Path(__file__).parent.glob("*.py")))
+    return {"sphinxext": own} | {path.name: digest(path) for path in sources if path.exists()}
+
+
+def remember_assets(app: Sphinx, config: Config) -> None:
+    """Keep the digests in the configuration: when one changes, Sphinx writes all pages anew."""
+    config.unrolled_assets = asset_digests(app)
+
+
+def description(doctree: nodes.document, limit: int = 160) -> str:
+    """Return the page's first paragraph of plain words, cut at a word: what search engines show."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if isinstance(paragraph.parent, nodes.section) and not paragraph.next_node(nodes.math):
+            text = " ".join(paragraph.astext().split())
+            return text if len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + " …"
+    return ""
+
+
+def image_sizes(app: Sphinx) -> dict[str, tuple[int, int]]:
+    """Return width and height of every picture of the book, by its name in the site."""
+    images = {name: Path(app.srcdir) / path for path, (_, name) in app.env.images.items()}
+    sizes = {name: imagesize.get(path) for name, path in images.items() if path.exists()}
+    return {name: (round(width), round(height)) for name, (width, height) in sizes.items()}
+
+
+def set_page(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
+) -> None:
+    """Give the template what it needs, and the page only the styles and scripts it needs."""
+    body: str = context.get("body", "")
+    if pagename.startswith("_modules/"):
+        body = mend_source(body, pagename.removeprefix("_modules/").replace("/", "."))
+    digests: dict[str, str] = app.config.unrolled_assets
+    pathto = context["pathto"]
+
+    def static(name: str) -> str:
+        return f"{pathto('_static/' + name, 1)}?v={digests.get(name) or digests['sphinxext']}"
+
+    styles, scripts = ["palette.css", "pygments.css", "site.css"], ["site.js"]
+    if 'class="sd-' in body:
+        styles.insert(0, "sphinx-design.min.css")
+    if "data-explorable=" in body:
+        scripts.append("unrolled-explorables.js")
+        styles.append("unrolled-explorables.css")
+        for name in EXPLORABLES_FILES:
+            if name not in digests:
+                logger.warning("there is no %s for the explorables", name, location=pagename)
+    title = app.env.titles.get(pagename)
+    context.update(
+        body=mend(body, image_sizes(app)),
+        book_contents=book_contents(
+            context["toctree"](maxdepth=2, collapse=False, includehidden=True, titles_only=True)
+        ),
+        description=description(doctree) if doctree is not None else "",
+        page_contents=page_contents(context.get("toc") or ""),
+        page_scripts=[static(name) for name in scripts],
+        page_styles=[static(name) for name in styles],
+        project_title=app.config.html_title,
+        page_title=title.astext() if title is not None else context.get("title", ""),
+        static=static,
+    )
+
+
+KEPT = {
+    "doctools.js",
+    "documentation_options.js",
+    "language_data.js",
+    "pygments.css",
+    "searchtools.js",
+    "sphinx-design.min.css",
+    "sphinx_highlight.js",
+}
+
+# The theme's own redirect has no language, title or link.
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<meta http-equiv="refresh" content="0; url={first}">
+<link rel="canonical" href="{first}">
+</head>
+<body><main><h1>{title}</h1><p><a href="{first}">Open the book</a></p></main></body>
+</html>
+"""
+
+
+def finish(app: Sphinx, exception: Exception | None) -> None:
+    """Write our assets into the site, and take out what no page uses: 5 MB, mostly icons."""
+    if app.builder.format != "html" or exception is not None:
+        return
+    site = Path(app.outdir) / "_static"
+    own = Path(app.srcdir) / "book" / "_static"
+    for path in site.iterdir():
+        if path.name not in KEPT and not (own / path.name).exists():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    code = (site / "pygments.css").read_text(encoding="utf-8")
+    if "@media screen" not in code:
+        (site / "pygments.css").write_text(dark_on_screen(code), encoding="utf-8")
+    palette = json.loads((PACKAGE / "palette.json").read_text(encoding="utf-8"))
+    (site / "palette.css").write_text(palette_css(palette), encoding="utf-8")
+    for name in EXPLORABLES_FILES:
+        if (EXPLORABLES / name).exists():
+            shutil.copyfile(EXPLORABLES / name, site / name)
+    index = INDEX.format(title=app.config.html_title, first=f"{app.config.root_doc}.html")
+    (Path(app.outdir) / "index.html").write_text(index, encoding="utf-8")
+
+
+def forget_failure(app: Sphinx, exception: Exception | None) -> None:
+    """After a build with warnings keep no environment, else the next skips the page and passes."""
+    strict = app.warningiserror or app.keep_going  # -W alone, or with --keep-going
+    if strict and app._warncount:
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
