@@ -1,5 +1,7 @@
 """Wrong calls: each names the argument, what was expected and what came."""
 
+from collections import namedtuple
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from unrolled import (
     show,
     unroll,
 )
-from unrolled.cells import gru, lstm, rnn
+from unrolled.cells import gru, lstm, rnn, rnn_relu
 from unrolled.training import Model, init_model, loss_and_gradients, predict, train
 
 T, D, H, B, K = 5, 2, 3, 4, 1
@@ -73,7 +75,12 @@ UNROLL = {
     "xs has other D": (
         (P, S, X[:, :1]),
         ValueError,
-        r"p.W_x must have shape \(4, 3, 1\), got \(4, 3, 2\)",
+        r"xs must have shape \(T, 2, B\), since p.W_x is \(4, 3, 2\), got \(5, 1, 4\)",
+    ),
+    "xs is masked": (
+        (P, S, np.ma.masked_invalid(X)),
+        TypeError,
+        "xs must be a NumPy array, got MaskedArray",
     ),
     "s0 has another batch": (
         (P, lstm.zero_state(H, 2), X),
@@ -127,6 +134,8 @@ UNROLL = {
 LENGTHS = {
     "too long": ([1, 2, 3, 6], ValueError, r"lengths must be from 1 to T = 5, got \[1, 2, 3, 6\]"),
     "zero": ([0, 2, 3, 4], ValueError, "lengths must be from 1 to T = 5"),
+    "ragged": ([1, 2, [3, 4]], ValueError, r"lengths must have shape \(4,\), got \[1, 2"),
+    "times": (np.ones(4, "m8[s]"), TypeError, "lengths must be whole numbers, got timedelta64"),
     "fractions": ([1.0, 2, 3, 4], TypeError, "lengths must be whole numbers, got float64"),
     "too few": ([1, 2], ValueError, r"lengths must have shape \(4,\), got \(2,\)"),
 }
@@ -227,8 +236,20 @@ def test_the_two_loops_refuse_each_others_caches():
         backward(lstm, P, caches, UP)
     with pytest.raises(TypeError, match="caches must be unrolled.fused.lstm.Cache .* V, A, tanh_c"):
         fused.backward(lstm, P, CACHES, UP)
-    with pytest.raises(ValueError, match=r"p.W_x must have shape \(4, 2, 2\), got \(4, 3, 2\)"):
+    with pytest.raises(ValueError, match=r"caches.V must have shape \(T \+ 1, 6, B\), got"):
         fused.backward(lstm, P, caches._replace(V=caches.V[:, :-1]), UP)
+    with pytest.raises(ValueError, match=r"caches.A must be as unroll left it, got \(2, 15, 4\)"):
+        fused.backward(lstm, P, caches._replace(A=caches.A[:2]), UP)
+    with pytest.raises(
+        ValueError, match=r"caches.tanh_c must be as unroll left it, got \(5, 3, 2\)"
+    ):
+        fused.backward(lstm, P, caches._replace(tanh_c=caches.tanh_c[:, :, :2]), UP)
+    with pytest.raises(ValueError, match=r"caches.tanh_c must be as unroll left it, got \(\)"):
+        fused.backward(lstm, P, caches._replace(tanh_c=None), UP)
+    with pytest.raises(TypeError, match="p must be unrolled.cells.protocol.Params"):
+        fused.backward(lstm, tuple(P), caches, UP)
+    with pytest.raises(TypeError, match="p.W_x must be a NumPy array, got NoneType"):
+        fused.backward(lstm, P._replace(W_x=None), caches, UP)
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
@@ -248,6 +269,34 @@ def test_what_is_not_a_cell_is_refused(loop, cell):
         loop.unroll(cell, P, S, X)
     with pytest.raises(TypeError, match="cell must be a cell such as unrolled.cells.lstm"):
         loop.backward(cell, P, CACHES, UP)
+
+
+@LOOPS
+@pytest.mark.parametrize(
+    ("kind", "missing"),
+    [("Params", "W_x"), ("State", "h"), ("Cache", "x"), ("Cache", "h_prev")],
+)
+def test_a_cell_of_ones_own_must_have_the_fields_that_are_relied_on(loop, kind, missing):
+    fields = [field for field in getattr(rnn, kind)._fields if field != missing]
+    own = SimpleNamespace(**vars(rnn) | {kind: namedtuple(kind, fields)})
+    with pytest.raises(TypeError, match=rf"cell.{kind} must be .* got one without {missing}"):
+        loop.unroll(own, *good(rnn))
+
+
+@LOOPS
+def test_what_overflows_is_an_error_and_never_an_infinity(loop):
+    one = np.ones((1, 1))
+    p, xs = rnn_relu.Params(one, 1e200 * one, one), np.ones((4, 1, 1))
+    with pytest.raises(
+        OverflowError, match=r"states.h overflows float64: inf at index \(2, 0, 0\)"
+    ):
+        loop.unroll(rnn_relu, p, rnn_relu.zero_state(1, 1), xs)
+    p = rnn.Params(0 * one, 1e4 * one, 0 * one)
+    states, caches = loop.unroll(rnn, p, rnn.zero_state(1, 1), np.zeros((100, 1, 1)))
+    up = rnn.State(np.ones_like(states.h))
+    with pytest.raises(OverflowError, match=r"p\.\w+ overflows float64"):
+        loop.backward(rnn, p, caches, up)
+    loop.backward(rnn, p, caches, up, steps=50)  # 1e200 is not too large
 
 
 MODEL = init_model(lstm, np.random.default_rng(0), D, H, K)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .cells.protocol import Array, Cell
-from .checks import check_backward, check_caches, check_cell, check_unroll
+from .checks import check_backward, check_caches, check_cell, check_overflow, check_unroll
 from .tree import tree_map
 
 
@@ -41,16 +41,20 @@ def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple
     states.h is (T, H, B) and states.h[-1] the last valid h of every sequence.
 
     Raises TypeError for a wrong type or dtype (one dtype for all, float32 or float64), ValueError
-    for a wrong shape, T = 0, B = 0, NaN or infinity; each names the argument.
+    for a wrong shape, T = 0, B = 0, NaN or infinity, each naming the argument, and OverflowError
+    where a state becomes too large for its dtype.
     """
     lengths = check_unroll(cell, p, s0, xs, lengths)
     states, caches, s = [], [], s0
-    for t in range(len(xs)):
-        s_next, cache = cell.step(p, s, xs[t])
-        s = _where(t < lengths, s_next, s)
-        states.append(s)
-        caches.append(cache)
-    return _stack(states), _stack(caches)
+    with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+        for t in range(len(xs)):
+            s_next, cache = cell.step(p, s, xs[t])
+            s = _where(t < lengths, s_next, s)
+            states.append(s)
+            caches.append(cache)
+    result = _stack(states)
+    check_overflow(result, "states")
+    return result, _stack(caches)
 
 
 def backward(
@@ -61,7 +65,7 @@ def backward(
     p and lengths: as given to `unroll`; caches: as returned by it. dstates: a State with a leading
     time axis, the gradient that the loss itself puts on every state (zero where it looks at none).
     steps=K: truncated BPTT, in chunks of K steps from the start: no gradient crosses the border of
-    a chunk, though the state does.
+    a chunk, though the state does; a frozen state is no step, and what it carries passes.
 
     Returns `Gradients`. At padded steps the parameters and xs get none, and what arrives in
     dstates passes through to the last valid step. Raises as `unroll` does.
@@ -73,18 +77,21 @@ def backward(
     dp = tree_map(np.zeros_like, p)
     ds = cell.zero_state(H, B, dtype)  # what the later steps send back
     dxs, totals = [], []
-    for t in reversed(range(T)):
-        ds = tree_map(np.add, ds, _at(dstates, t))
-        totals.append(ds)
-        valid = t < lengths
-        ds_valid = _where(valid, ds, tree_map(np.zeros_like, ds))
-        dp_t, ds_prev, dx = cell.step_backward(p, _at(caches, t), ds_valid)
-        dp = tree_map(np.add, dp, dp_t)  # one set of weights: its gradient is a sum over time
-        dxs.append(dx)
-        ds = _where(valid, ds_prev, ds)
-        if steps is not None and t > 0 and t % steps == 0:
-            ds = tree_map(np.zeros_like, ds)
-    return Gradients(dp, ds, np.stack(dxs[::-1]), _stack(totals[::-1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in reversed(range(T)):
+            ds = tree_map(np.add, ds, _at(dstates, t))
+            totals.append(ds)
+            valid = t < lengths
+            ds_valid = _where(valid, ds, tree_map(np.zeros_like, ds))
+            dp_t, ds_prev, dx = cell.step_backward(p, _at(caches, t), ds_valid)
+            dp = tree_map(np.add, dp, dp_t)  # one set of weights: its gradient is a sum over time
+            dxs.append(dx)
+            if steps is not None and t > 0 and t % steps == 0:
+                ds_prev = tree_map(np.zeros_like, ds_prev)
+            ds = _where(valid, ds_prev, ds)
+    gradients = Gradients(dp, ds, np.stack(dxs[::-1]), _stack(totals[::-1]))
+    check_overflow(gradients)
+    return gradients
 
 
 def _stack(steps: list[Any]) -> Any:

@@ -18,7 +18,8 @@ def check_array(name: str, value: Any, shape: tuple[Any, ...], dtype: Any = None
     `shape` has an integer where the length is known and a letter where any length but 0 will do.
     Raises TypeError for a wrong type or dtype, ValueError for a wrong shape, NaN or infinity.
     """
-    if not isinstance(value, np.ndarray):
+    # Of its subclasses, masked arrays hide what is missing and matrices multiply otherwise.
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray | np.matrix):
         raise TypeError(f"{name} must be a NumPy array, got {type(value).__name__}")
     expected = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
     if len(shape) != value.ndim or any(
@@ -52,6 +53,13 @@ def check_cell(cell: Any) -> None:
             f"cell must be a cell such as unrolled.cells.lstm, got {cell!r}, "
             f"which has no {', '.join(missing)}"
         )
+    for kind, fields in (("Params", ["W_x"]), ("State", ["h"]), ("Cache", ["x", "h_prev"])):
+        present = getattr(getattr(cell, kind), "_fields", ())
+        if missing := [field for field in fields if field not in present]:
+            raise TypeError(
+                f"cell.{kind} must be a named tuple with {', '.join(fields)}, "
+                f"got one without {', '.join(missing)}"
+            )
 
 
 def check_tuple(name: str, value: Any, expected: type) -> None:
@@ -93,16 +101,24 @@ def check_rng(value: Any) -> None:
 
 def check_float(dtype: Any) -> None:
     """Check that `dtype` is float32 or float64."""
-    if np.dtype(dtype) not in FLOATS:
-        raise TypeError(f"dtype must be float32 or float64, got {np.dtype(dtype)}")
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = dtype
+    if found not in FLOATS:
+        raise TypeError(f"dtype must be float32 or float64, got {found!s:.80}")
 
 
 def check_number(name: str, value: Any) -> None:
     """Check that `value` is a finite real number, and neither a truth value nor an array."""
     if not isinstance(value, int | float | np.integer | np.floating) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {value!r:.80}")
-    if not np.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value!r}")
+    try:
+        is_finite = np.isfinite(float(value))
+    except OverflowError:
+        is_finite = False
+    if not is_finite:
+        raise ValueError(f"{name} must be finite, got {value!r:.80}")
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:
@@ -115,14 +131,19 @@ def check_count(name: str, value: Any, least: int = 1) -> None:
 
 def check_lengths(value: Any, T: int, B: int) -> NDArray[np.integer[Any]]:
     """Check that the lengths (B,) are whole numbers from 1 to T; None means T for each."""
-    lengths: NDArray[np.integer[Any]] = np.full(B, T) if value is None else np.asarray(value)
-    if not np.issubdtype(lengths.dtype, np.integer):
+    if value is None:
+        return np.full(B, T)
+    try:
+        lengths = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"lengths must have shape ({B},), got {value!r:.80}") from None
+    if lengths.dtype.kind not in "iu":
         raise TypeError(f"lengths must be whole numbers, got {lengths.dtype}")
     if lengths.shape != (B,):
         raise ValueError(f"lengths must have shape ({B},), got {lengths.shape}")
     if lengths.min() < 1 or lengths.max() > T:
         raise ValueError(f"lengths must be from 1 to T = {T}, got {lengths.tolist()}")
-    return lengths
+    return lengths.astype(np.intp)
 
 
 def check_unroll(cell: Any, p: Any, s0: Any, xs: Any, lengths: Any) -> NDArray[np.integer[Any]]:
@@ -135,6 +156,13 @@ def check_unroll(cell: Any, p: Any, s0: Any, xs: Any, lengths: Any) -> NDArray[n
     H = s0.h.shape[0]
     for field, array in s0._asdict().items():
         check_array(f"s0.{field}", array, (H, B), dtype)
+    check_tuple("p", p, cell.Params)
+    inputs = np.shape(p.W_x)[-1:]
+    if inputs not in ((), (D,)):
+        raise ValueError(
+            f"xs must have shape (T, {inputs[0]}, B), since p.W_x is {np.shape(p.W_x)}, "
+            f"got {xs.shape}"
+        )
     check_params(cell, p, D, H, dtype)
     return check_lengths(lengths, T, B)
 
@@ -151,3 +179,14 @@ def check_backward(
     if steps is not None:
         check_count("steps", steps)
     return check_lengths(lengths, T, B)
+
+
+def check_overflow(tree: Any, name: str = "") -> None:
+    """Check that a result is finite: OverflowError where numbers became too large on the way."""
+    for field, array in tree_leaves(tree, name):
+        if not np.isfinite(array).all():
+            index = tuple(int(n) for n in np.argwhere(~np.isfinite(array))[0])
+            raise OverflowError(
+                f"{field} overflows {array.dtype}: {array[index]} at index {index}; "
+                "smaller weights, inputs or gradients are needed"
+            )

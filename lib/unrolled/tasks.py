@@ -290,17 +290,17 @@ def embedded_reber(strings: int = 256, seed: int = 0, dtype: DType = float) -> T
     between is 5 symbols long or more. xs (T, 7, B): each symbol, one-hot in the order of
     `REBER_SYMBOLS`; labels (T, B): the symbol after it; lengths (B,).
 
-    By the seed, different strings are drawn from the grammar: as many to train on as `strings`
-    says, and 256 others to test with. The baseline knows only the symbol it sees, and how often
-    which other came next in the training strings.
+    By the seed, different strings are drawn from the grammar: 256 to test with, the same for any
+    number of training strings, and as many others to train on as `strings` says. The baseline knows
+    only the symbol it sees, and how often which other came next in the training strings.
 
     Goal: at every step of every string all legal successors are more active than all others. With
     256 strings, as in the paper, that is hard to keep: whoever goes on training learns by heart
     which of the legal ways these few take. The paper stops when all training and test strings are
     right. Source: Hochreiter and Schmidhuber (1997), section 5.1. Raises ValueError for fewer than
-    64 strings (which may not show the whole grammar) or a negative seed.
+    256 strings or a negative seed.
     """
-    check_count("strings", strings, least=64)
+    check_count("strings", strings, least=256)
     check_count("seed", seed, least=0)
     # Two copies of the grammar, so that a state remembers which of T and P came second.
     grammar: list[dict[str, int]] = [{"B": 1}, {"T": 2, "P": 10}]
@@ -310,17 +310,24 @@ def embedded_reber(strings: int = 256, seed: int = 0, dtype: DType = float) -> T
     grammar += [{"E": 19}, {}]
 
     rng, drawn = np.random.default_rng(seed), dict[str, None]()  # a set that keeps its order
-    while len(drawn) < strings + 256:
+
+    def coins() -> Iterator[int]:
+        while True:
+            yield from rng.integers(0, 2, 1024).tolist()
+
+    coin = coins()
+    while len(drawn) < 256 + strings:
         string, state = "", 0
-        while grammar[state]:
-            symbols = [*grammar[state]]
-            string += symbols[rng.integers(len(symbols))]
+        while ways := [*grammar[state]]:
+            string += ways[next(coin)] if len(ways) == 2 else ways[0]
             state = grammar[state][string[-1]]
         drawn[string] = None
     coded = [[REBER_SYMBOLS.index(symbol) for symbol in string] for string in drawn]
-    # Frequent strings come early: shuffled, they are as likely to train as to test.
-    coded = [coded[k] for k in rng.permutation(len(coded))]
-    training, testing = (_next_symbol(part, 7, dtype) for part in (coded[256:], coded[:256]))
+    # Frequent strings come early: the first 512 are shuffled, so that training and test share them
+    # fairly and the test does not depend on how many more there are to train on.
+    coded[:512] = [coded[k] for k in rng.permutation(512)]
+    training = _next_symbol(coded[256:], 7, dtype)
+    testing = _next_symbol(coded[:256], 7, dtype)
 
     def legal(batch: Batch) -> Bools:
         T, K, B = batch.xs.shape

@@ -11,10 +11,19 @@ Nothing is kept between calls. `training.train` uses this loop.
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from .. import bptt, cells
 from ..bptt import Gradients
 from ..cells.protocol import Array, Cell
-from ..checks import check_backward, check_cell, check_tuple, check_unroll
+from ..checks import (
+    check_array,
+    check_backward,
+    check_cell,
+    check_overflow,
+    check_tuple,
+    check_unroll,
+)
 from . import gru, gru_reset_after, lstm, lstm_coupled, lstm_peephole, rnn, rnn_relu
 
 __all__ = ["backward", "unroll"]
@@ -45,7 +54,9 @@ def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple
     if kernel is None:
         return bptt.unroll(cell, p, s0, xs, lengths)
     lengths = check_unroll(cell, p, s0, xs, lengths)
-    states, caches = kernel.unroll(p, s0, xs, lengths)
+    with np.errstate(over="ignore", invalid="ignore"):
+        states, caches = kernel.unroll(p, s0, xs, lengths)
+    check_overflow(states, "states")
     return states, caches
 
 
@@ -63,11 +74,17 @@ def backward(
         return bptt.backward(cell, p, caches, dstates, lengths=lengths, steps=steps)
     check_tuple("caches", caches, kernel.Cache)
     check_tuple("p", p, cell.Params)
-    T, N, B = caches.V.shape
-    D = p.W_x.shape[-1]
-    shape = T - 1, D, N - D - 1, B
-    lengths = check_backward(cell, p, dstates, shape, caches.V.dtype, lengths, steps)
-    gradients: Gradients = kernel.backward(p, caches, dstates, lengths, steps)
+    check_array("p.W_x", p.W_x, (*np.shape(p.W_x)[:-2], "H", "D"))
+    H, D = p.W_x.shape[-2:]
+    check_array("caches.V", caches.V, ("T + 1", D + H + 1, "B"), p.W_x.dtype)
+    T, B = caches.V.shape[0] - 1, caches.V.shape[2]
+    for field, array in caches._asdict().items():
+        if np.ndim(array) != 3 or len(array) not in (T, T + 1) or array.shape[2] != B:
+            raise ValueError(f"caches.{field} must be as unroll left it, got {np.shape(array)}")
+    lengths = check_backward(cell, p, dstates, (T, D, H, B), p.W_x.dtype, lengths, steps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradients: Gradients = kernel.backward(p, caches, dstates, lengths, steps)
+    check_overflow(gradients)
     return gradients
 
 

@@ -80,11 +80,11 @@ def backward(p: Params, caches: Cache, dstates: State, lengths: Any, steps: Any)
             np.matmul(W_zr_T, da_t, out=dv)
             dv += du
             np.multiply(dh, k, out=kept)
-            if pad is not None:
-                np.copyto(kept, dh, where=pad)
             dh_prev += kept
             if cut:
                 dh_prev[:] = 0
+            if pad is not None:
+                np.copyto(dh_prev, dh, where=pad)
         dW_zr.add(da, V[now])
         dW_c.add(da_h, U[now])
     W = np.concatenate([dW_zr.total, dW_c.total]).reshape(3, H, -1)

@@ -78,11 +78,11 @@ def backward(p: Params, caches: Cache, dstates: State, lengths: Any, steps: Any)
                 np.copyto(da_ht, 0, where=pad)
             np.matmul(W_T, da_t, out=dv)
             np.multiply(dh, k, out=kept)
-            if pad is not None:
-                np.copyto(kept, dh, where=pad)
             dh_prev += kept
             if cut:
                 dh_prev[:] = 0
+            if pad is not None:
+                np.copyto(dh_prev, dh, where=pad)
         dV[now, :D] += p.W_x[2].T @ da_h
         dW.add(da, V[now])
         dW_hx.add(da_h, V[now, :D])

@@ -80,11 +80,11 @@ def backward(p: Params, caches: Cache, dstates: State, lengths: Any, steps: Any)
                 np.copyto(da_t, 0, where=pad)
             np.matmul(W_T, da_t, out=dv)
             np.multiply(dc, f, out=dc_prev)
+            if cut:
+                dv[D:], dc_prev[:] = 0, 0
             if pad is not None:
                 np.copyto(dv[D:], dh, where=pad)
                 np.copyto(dc_prev, dc_t, where=pad)
-            if cut:
-                dv[D:], dc_prev[:] = 0, 0
         dW.add(da, V[now])
     W = dW.total.reshape(3, H, -1)[BACK]
     dp = Params(W[:, :, :D], W[:, :, D:-1], W[:, :, -1:])

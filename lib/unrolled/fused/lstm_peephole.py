@@ -85,11 +85,11 @@ def backward(p: Params, caches: Cache, dstates: State, lengths: Any, steps: Any)
             for peephole, da_gate in ((p.p_i, da_i), (p.p_f, da_f)):
                 np.multiply(peephole, da_gate, out=seen)
                 dc_prev += seen
+            if cut:
+                dv[D:], dc_prev[:] = 0, 0
             if pad is not None:
                 np.copyto(dv[D:], dh, where=pad)
                 np.copyto(dc_prev, dc_t, where=pad)
-            if cut:
-                dv[D:], dc_prev[:] = 0, 0
         dW.add(da, V[now])
         c_prev, c = A[now, 4 * H :], cs[now]
         for total, da_gate, cell in zip(dp_c, gates[[1, 2, 0]], (c_prev, c_prev, c), strict=True):

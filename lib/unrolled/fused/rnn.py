@@ -57,10 +57,10 @@ def backward(
             if pad is not None:
                 np.copyto(da_t, 0, where=pad)
             np.matmul(W_T, da_t, out=dv)
-            if pad is not None:
-                np.copyto(dv[D:], dh, where=pad)
             if cut:
                 dv[D:] = 0
+            if pad is not None:
+                np.copyto(dv[D:], dh, where=pad)
         dW.add(da, V[now])
     W = dW.total
     dp = Params(W[:, :D], W[:, D:-1], W[:, -1:])
