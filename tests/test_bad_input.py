@@ -425,7 +425,78 @@ def test_training_that_diverges_says_so():
         )
 
 
+ONE = np.ones(2)
+
+
+def square(a):
+    return float(a @ a)
+
+
+def badly_shaped(y, target):
+    return 1.0, np.ones(y.shape[1:])
+
+
 OTHERS = {
+    "the gradient that a loss returns": (
+        lambda: run(loss=badly_shaped),
+        ValueError,
+        r"the loss's gradient must have shape \(1, 4\), got \(4,\)",
+    ),
+    "the gradient that a loss returns beside lengths": (
+        lambda: run(
+            batch=(X, np.zeros((T, K, B)), [1, 2, 3, 4]), loss=badly_shaped, every_step=True
+        ),
+        ValueError,
+        r"the loss's gradient must have shape \(1, 10\), got \(10,\)",
+    ),
+    "train: loss": (lambda: run(loss=3), TypeError, "loss must be a function .* got 3"),
+    "train: clip": (lambda: run(clip="a"), TypeError, "clip must be a number, got 'a'"),
+    "train: clip is a truth value": (lambda: run(clip=True), TypeError, "clip must be a number"),
+    "gradcheck: tolerance": (
+        lambda: gradcheck(square, ONE, 2 * ONE, tolerance=np.nan),
+        ValueError,
+        "tolerance must be finite, got nan",
+    ),
+    "gradcheck: epsilon": (
+        lambda: gradcheck(square, ONE, 2 * ONE, epsilon=0),
+        ValueError,
+        "epsilon must be positive and above rounding, got 0",
+    ),
+    "gradcheck: epsilon below rounding": (
+        lambda: numerical_gradient(square, ONE, 1e-30),
+        ValueError,
+        "epsilon must be positive and above rounding, got 1e-30",
+    ),
+    "gradcheck: loss": (
+        lambda: numerical_gradient(lambda a: np.nan, ONE),
+        ValueError,
+        r"loss must be finite, got nan and nan beside params\[0\]",
+    ),
+    "gradcheck: gradients are float32": (
+        lambda: gradcheck(square, ONE, 2 * ONE.astype("f4")),
+        TypeError,
+        "gradient of params must be float64, got float32",
+    ),
+    "gradcheck: gradients are a list": (
+        lambda: gradcheck(square, ONE, [2.0, 2.0]),
+        TypeError,
+        "gradient of params must be float64, got list",
+    ),
+    "gradcheck: gradients have other fields": (
+        lambda: gradcheck(lambda p: square(p.h[0]), rnn.State(np.ones((1, 2))), (ONE, ONE)),
+        TypeError,
+        r"gradients must have the fields \['h'\] of params, got \['0', '1'\]",
+    ),
+    "gradcheck: nothing to check": (
+        lambda: gradcheck(lambda a: 0.0, np.ones(0), np.ones(0)),
+        ValueError,
+        r"params must have entries, got shape \(0,\)",
+    ),
+    "init: dtype is no type": (
+        lambda: lstm.init(rng, D, H, "nonsense"),
+        TypeError,
+        "dtype must be float32 or float64, got nonsense",
+    ),
     "init: rng": (lambda: lstm.init(0, D, H), TypeError, "rng must be a numpy.random.Generator"),
     "init: D": (
         lambda: gru.init(rng, 0, H),

@@ -411,12 +411,12 @@ WRONG = {
     "stacked: the second layer takes D inputs": (
         lambda: stacked_unroll(lstm, (FP[0], FP[0]), FS, X),
         ValueError,
-        r"^layer 1: p.W_x must have shape \(4, 3, 3\), got \(4, 3, 2\)",
+        r"^layer 1: xs must have shape \(T, 2, B\), since p.W_x is \(4, 3, 2\), got \(6, 3, 3\)",
     ),
     "stacked: the second layer takes H inputs where there are 2H": (
         lambda: stacked_unroll(lstm, (P[0], Bidirectional(FP[1], FP[1])), S, X),
         ValueError,
-        r"^layer 1: forward: p.W_x must have shape \(4, 3, 6\), got \(4, 3, 3\)",
+        r"^layer 1: forward: xs must have shape \(T, 3, B\), since p.W_x is \(4, 3, 3\), got \(6, 6, 3\)",
     ),
     "stacked: states of one direction": (
         lambda: stacked_unroll(lstm, P, FS, X),
@@ -428,7 +428,7 @@ WRONG = {
         TypeError,
         "^layer 0: s0 must be unrolled.cells.lstm.State",
     ),
-    "stacked: a layer overflows": (overflow, ValueError, "^layer 1: xs must be finite, got inf"),
+    "stacked: a layer overflows": (overflow, OverflowError, "^layer 0: states.h overflows float64: inf"),
     "stacked: loop": (
         lambda: stacked_unroll(lstm, P, S, X, loop="fused"),
         TypeError,
@@ -528,7 +528,7 @@ WRONG = {
     "bidirectional: params from the end": (
         lambda: bidirectional_unroll(lstm, P[0]._replace(backward=P[1].backward), S[0], X),
         ValueError,
-        r"^backward: p.W_x must have shape \(4, 3, 2\), got \(4, 3, 6\)",
+        r"^backward: xs must have shape \(T, 6, B\), since p.W_x is \(4, 3, 6\), got \(6, 2, 3\)",
     ),
     "bidirectional: loop": (
         lambda: bidirectional_unroll(lstm, P[0], S[0], X, loop=None),

@@ -207,7 +207,56 @@ def update(gradients, optimizer=None):
     return optimizer.update(P, gradients, optimizer.init(P))
 
 
+BIG = (np.full(3, 1e20, np.float32),)
+FOUR = (np.full(4, 1.7e308),)
+
+
+def step_of(optimizer, gradients, memory=...):
+    params = tuple(np.ones_like(g) for g in gradients)
+    return optimizer.update(params, gradients, optimizer.init(params) if memory is ... else memory)
+
+
 WRONG = {
+    "update: NaN": (
+        lambda: step_of(sgd(0.1), (np.array([np.nan, 1.0]),)),
+        ValueError,
+        "gradient of 0 must be finite, got NaN or infinity",
+    ),
+    "adam: a square overflows": (
+        lambda: step_of(adam(0.1), BIG),
+        OverflowError,
+        r"square of gradients.0 overflows float32: inf at index \(0,\)",
+    ),
+    "rmsprop: a square overflows": (
+        lambda: step_of(rmsprop(0.1), BIG),
+        OverflowError,
+        "square of gradients.0 overflows float32",
+    ),
+    "adam: no memory": (
+        lambda: step_of(adam(0.1), (np.ones(2),), None),
+        TypeError,
+        "memory must be unrolled.optimizers.AdamMemory .* got NoneType",
+    ),
+    "rmsprop: memory of another": (
+        lambda: step_of(rmsprop(0.1), (np.ones(2),), adam(0.1).init((np.ones(2),))),
+        TypeError,
+        "memory must be unrolled.optimizers.RMSPropMemory .* got AdamMemory",
+    ),
+    "clip_by_norm: NaN beside finite ones": (
+        lambda: clip_by_norm((np.zeros(3), np.array([np.nan, 1.0])), 1.0),
+        ValueError,
+        r"gradients.1 must be finite, got nan at index \(0,\)",
+    ),
+    "clip_by_norm: infinity": (
+        lambda: clip_by_norm((np.array([1.0, np.inf]),), 1.0),
+        ValueError,
+        r"gradients.0 must be finite, got inf at index \(1,\)",
+    ),
+    "clip_by_norm: the norm overflows": (
+        lambda: clip_by_norm(FOUR, 1.0),
+        ValueError,
+        "the norm of gradients must be at most 1.8e",
+    ),
     "sgd: rate is 0": (lambda: sgd(0), ValueError, "learning_rate must be positive and .*, got 0"),
     "sgd: rate is text": (
         lambda: sgd("0.1"),

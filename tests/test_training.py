@@ -61,6 +61,8 @@ def test_the_norm_of_a_tree_neither_overflows_nor_underflows():
         q = type(p)(*(np.full_like(a, size) for a in p))
         assert_close(tree_norm(q) / size, np.sqrt(3), 1e-15)
     assert tree_norm(type(p)(*(np.zeros_like(a) for a in p))) == 0
+    for hidden in (p._replace(W_h=np.array([[np.nan]])), p._replace(b=np.array([[np.nan]]))):
+        assert np.isnan(tree_norm(hidden))
 
 
 @pytest.mark.parametrize("name", CELLS)

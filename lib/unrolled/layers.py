@@ -276,7 +276,9 @@ def _in(place: str) -> Iterator[None]:
     """Begin the messages of errors with the layer or the direction they are about."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
+        if type(error) not in (TypeError, ValueError, OverflowError):
+            raise  # a relative, which may be made otherwise
         raise type(error)(f"{place}: {error}") from error
 
 

@@ -6,7 +6,8 @@ params, memory = optimizer.update(params, gradients, memory)
 
 In the formulas: p parameters, g gradients, lr the learning rate; all operations entry by entry.
 `update` raises ValueError or TypeError, naming the field, for gradients that do not fit the
-parameters in shape or dtype. PyTorch's optimizers of the same names take the same steps.
+parameters in shape or dtype or are not finite, and OverflowError for one whose square, where it is
+needed, is too large for its dtype. PyTorch's optimizers of the same names take the same steps.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .checks import check_array
+from .checks import check_array, check_overflow, check_tuple
 from .tree import tree_leaves, tree_map, tree_norm
 
 
@@ -86,7 +87,8 @@ def rmsprop(
 
     def update(params: Any, gradients: Any, memory: RMSPropMemory) -> tuple[Any, RMSPropMemory]:
         _check_gradients(params, gradients)
-        s = tree_map(lambda s, g: decay * s + (1 - decay) * g**2, memory.s, gradients)
+        check_tuple("memory", memory, RMSPropMemory)
+        s = tree_map(lambda s, g2: decay * s + (1 - decay) * g2, memory.s, _squares(gradients))
         scaled = tree_map(lambda g, s: g / (np.sqrt(s) + epsilon), gradients, s)
         v = tree_map(lambda v, g: mu * v + g, memory.v, scaled) if mu else scaled
         moved = tree_map(lambda p, v: p - lr * v, params, v)
@@ -115,9 +117,10 @@ def adam(
 
     def update(params: Any, gradients: Any, memory: AdamMemory) -> tuple[Any, AdamMemory]:
         _check_gradients(params, gradients)
+        check_tuple("memory", memory, AdamMemory)
         steps = memory.steps + 1
         m = tree_map(lambda m, g: beta_1 * m + (1 - beta_1) * g, memory.m, gradients)
-        v = tree_map(lambda v, g: beta_2 * v + (1 - beta_2) * g**2, memory.v, gradients)
+        v = tree_map(lambda v, g2: beta_2 * v + (1 - beta_2) * g2, memory.v, _squares(gradients))
         m_scale, v_scale = 1 / (1 - beta_1**steps), 1 / (1 - beta_2**steps)
 
         def move(p: Any, m: Any, v: Any) -> Any:
@@ -133,13 +136,16 @@ def clip_by_norm(gradients: Any, max_norm: float) -> tuple[Any, float]:
 
     The factor is common, so the direction stays. Returns (gradients, their norm before clipping).
     Source: R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural
-    networks", section 3.2 (ICML 2013). Raises ValueError for a max_norm that is not positive,
-    TypeError for what is not a number.
+    networks", section 3.2 (ICML 2013). Raises ValueError for a max_norm that is not positive and
+    for NaN or infinity, TypeError for what is not a number or not an array.
     """
     max_norm = _number("max_norm", max_norm)
     if not max_norm > 0:
         raise ValueError(f"max_norm must be positive, got {max_norm!r}")
+    _check_finite(gradients)
     norm = tree_norm(gradients)
+    if norm == np.inf:
+        raise ValueError(f"the norm of gradients must be at most {np.finfo(float).max:.2g}")
     if norm > max_norm:
         gradients = tree_map(lambda g: g * (max_norm / norm), gradients)
     return gradients, norm
@@ -156,14 +162,25 @@ def clip_by_value(gradients: Any, max_value: float) -> Any:
     max_value = _number("max_value", max_value)
     if not max_value > 0:
         raise ValueError(f"max_value must be positive, got {max_value!r}")
-    for name, g in tree_leaves(gradients):
-        # An infinite entry would leave as a harmless one.
-        check_array(f"gradients.{name}" if name else "gradients", g, np.shape(g))
+    _check_finite(gradients)  # an infinite entry would leave as a harmless one
     return tree_map(lambda g: np.clip(g, -max_value, max_value), gradients)
 
 
+def _check_finite(gradients: Any) -> None:
+    for name, g in tree_leaves(gradients):
+        check_array(f"gradients.{name}" if name else "gradients", g, np.shape(g))
+
+
+def _squares(gradients: Any) -> Any:
+    """Return g², or raise OverflowError: an infinite mean of squares would stop all learning."""
+    with np.errstate(over="ignore"):
+        squares = tree_map(np.square, gradients)
+    check_overflow(squares, "square of gradients")
+    return squares
+
+
 def _check_gradients(params: Any, gradients: Any) -> None:
-    """Check that the gradients have the fields, shapes and dtypes of the parameters."""
+    """Check that the gradients are finite and have the fields, shapes and dtypes of params."""
     leaves = dict(tree_leaves(gradients))
     for name, p in tree_leaves(params):
         g = leaves.pop(name, None)
@@ -174,6 +191,8 @@ def _check_gradients(params: Any, gradients: Any) -> None:
             raise ValueError(
                 f"gradient of {name or 'params'} must have shape {p.shape}, got {g.shape}"
             )
+        if not np.isfinite(g).all():
+            raise ValueError(f"gradient of {name or 'params'} must be finite, got NaN or infinity")
     if leaves:
         raise TypeError(f"gradients must have the fields of params, got also {', '.join(leaves)}")
 
@@ -182,7 +201,10 @@ def _number(name: str, value: float) -> float:
     """Return the value as Python's float, which leaves float32 arrays float32."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r:.80}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
 
 
 def _positive(name: str, value: float) -> float:

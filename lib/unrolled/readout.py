@@ -68,7 +68,7 @@ def cross_entropy(y: Array, labels: Any) -> tuple[float, Array]:
     check_array("y", y, _any_shape(y) if np.ndim(y) >= 2 else ("K", "B"))
     labels = np.asarray(labels)
     K = y.shape[-2]
-    if not np.issubdtype(labels.dtype, np.integer):
+    if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be whole numbers, got {labels.dtype}")
     if labels.shape != (*y.shape[:-2], y.shape[-1]):
         raise ValueError(

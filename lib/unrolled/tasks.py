@@ -298,9 +298,12 @@ def embedded_reber(strings: int = 256, seed: int = 0, dtype: DType = float) -> T
     256 strings, as in the paper, that is hard to keep: whoever goes on training learns by heart
     which of the legal ways these few take. The paper stops when all training and test strings are
     right. Source: Hochreiter and Schmidhuber (1997), section 5.1. Raises ValueError for fewer than
-    256 strings or a negative seed.
+    256 strings or more than 4000, which are slow to find, since most draws repeat, and for a
+    negative seed.
     """
     check_count("strings", strings, least=256)
+    if strings > 4000:
+        raise ValueError(f"strings must be at most 4000, got {strings}")
     check_count("seed", seed, least=0)
     # Two copies of the grammar, so that a state remembers which of T and P came second.
     grammar: list[dict[str, int]] = [{"B": 1}, {"T": 2, "P": 10}]
@@ -310,6 +313,7 @@ def embedded_reber(strings: int = 256, seed: int = 0, dtype: DType = float) -> T
     grammar += [{"E": 19}, {}]
 
     rng, drawn = np.random.default_rng(seed), dict[str, None]()  # a set that keeps its order
+    order = rng.permutation(512)
 
     def coins() -> Iterator[int]:
         while True:
@@ -325,7 +329,7 @@ def embedded_reber(strings: int = 256, seed: int = 0, dtype: DType = float) -> T
     coded = [[REBER_SYMBOLS.index(symbol) for symbol in string] for string in drawn]
     # Frequent strings come early: the first 512 are shuffled, so that training and test share them
     # fairly and the test does not depend on how many more there are to train on.
-    coded[:512] = [coded[k] for k in rng.permutation(512)]
+    coded[:512] = [coded[k] for k in order]
     training = _next_symbol(coded[256:], 7, dtype)
     testing = _next_symbol(coded[:256], 7, dtype)
 

@@ -15,6 +15,7 @@ from .checks import (
     check_cell,
     check_count,
     check_lengths,
+    check_number,
     check_params,
     check_tuple,
 )
@@ -92,11 +93,14 @@ def loss_and_gradients(
     y = readout.linear(model.readout, h)
     if every_step and lengths is not None:
         valid = np.arange(T)[:, np.newaxis] < check_lengths(lengths, T, B)
-        value, d_valid = loss(_columns("y", y, valid), _columns("target", target, valid))
+        seen = _columns("y", y, valid)
+        value, d_valid = loss(seen, _columns("target", target, valid))
+        check_array("the loss's gradient", d_valid, seen.shape, dtype)
         dy = np.zeros_like(y)
         dy.swapaxes(0, 1)[:, valid] = d_valid
     else:
         value, dy = loss(y, target)
+        check_array("the loss's gradient", dy, y.shape, dtype)
 
     d_readout, dh = readout.linear_backward(model.readout, h, dy)
     dstates = tree_map(np.zeros_like, states)
@@ -131,8 +135,12 @@ def train(
     _check_model(cell, model)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer such as adam(1e-3), got {optimizer!r}")
-    if clip is not None and not clip > 0:
-        raise ValueError(f"clip must be positive or None, got {clip!r}")
+    if not callable(loss):
+        raise TypeError(f"loss must be a function such as squared_error, got {loss!r:.80}")
+    if clip is not None:
+        check_number("clip", clip)
+        if clip <= 0:
+            raise ValueError(f"clip must be positive or None, got {clip!r}")
     if isinstance(batches, np.ndarray) or not isinstance(batches, Iterable):
         wanted = "pairs (xs, target) or triples (xs, target, lengths)"
         raise TypeError(f"batches must yield {wanted}, got {type(batches).__name__}")
@@ -147,18 +155,20 @@ def train(
                     wanted = "(xs, target) or (xs, target, lengths)"
                     raise TypeError(f"batch {update} must be {wanted}, got {batch!r:.80}")
                 xs, target, lengths = (*batch, None)[:3]
-                value, gradients = loss_and_gradients(
-                    cell, current, xs, target, loss, lengths=lengths, every_step=every_step
-                )
-                norm = tree_norm(gradients)
-                if not (np.isfinite(value) and np.isfinite(norm)):
-                    raise FloatingPointError(
-                        f"update {update}: the loss is {value} and its gradient's norm {norm}; "
-                        "a smaller learning rate or clip= may help"
+                try:
+                    value, gradients = loss_and_gradients(
+                        cell, current, xs, target, loss, lengths=lengths, every_step=every_step
                     )
-                if clip is not None:
-                    gradients, _ = clip_by_norm(gradients, clip)
-                current, memory = optimizer.update(current, gradients, memory)
+                    norm = tree_norm(gradients)
+                    if not (np.isfinite(value) and np.isfinite(norm)):
+                        raise OverflowError(f"the loss is {value}, its gradient's norm {norm}")
+                    if clip is not None:
+                        gradients, _ = clip_by_norm(gradients, clip)
+                    current, memory = optimizer.update(current, gradients, memory)
+                except OverflowError as error:
+                    raise FloatingPointError(
+                        f"update {update}: {error}; a smaller learning rate or clip= may help"
+                    ) from error
                 bar.set_postfix(loss=f"{value:.4f}", refresh=False)
                 yield Record(update, value, norm, current)
 

@@ -29,9 +29,9 @@ def tree_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, NDArray[Any]]]
 
 
 def tree_norm(tree: Any) -> float:
-    """Return the Euclidean norm of all entries of the tree, as of one vector."""
+    """Return the Euclidean norm of all entries of the tree, as of one vector; NaN if one is."""
     # Scaled by the largest entry, so that squares neither overflow nor underflow.
-    largest = max(float(np.abs(array).max(initial=0)) for _, array in tree_leaves(tree))
+    largest = float(np.max([np.abs(array).max(initial=0) for _, array in tree_leaves(tree)]))
     if not 0 < largest < np.inf:
         return largest
     squares = sum(float(np.sum((array / largest) ** 2)) for _, array in tree_leaves(tree))
