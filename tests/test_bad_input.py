@@ -21,6 +21,7 @@ from unrolled import (
 )
 from unrolled.cells import gru, lstm, rnn, rnn_relu
 from unrolled.training import Model, init_model, loss_and_gradients, predict, train
+from unrolled.tree import tree_map
 
 T, D, H, B, K = 5, 2, 3, 4, 1
 rng = np.random.default_rng(0)
@@ -248,6 +249,11 @@ def test_the_two_loops_refuse_each_others_caches():
         fused.backward(lstm, P, caches._replace(tanh_c=None), UP)
     with pytest.raises(TypeError, match="p must be unrolled.cells.protocol.Params"):
         fused.backward(lstm, tuple(P), caches, UP)
+    single = tree_map(np.float32, (P, UP))
+    with pytest.raises(TypeError, match="caches.V must be float32 like the other arrays"):
+        fused.backward(lstm, single[0], caches, single[1])
+    with pytest.raises(ValueError, match=r"p.W_x must have shape \(4, H, D\) with H >= 1, got"):
+        fused.backward(lstm, P._replace(W_x=P.W_x[:, :0]), caches, UP)
     with pytest.raises(TypeError, match="p.W_x must be a NumPy array, got NoneType"):
         fused.backward(lstm, P._replace(W_x=None), caches, UP)
 
@@ -291,6 +297,11 @@ def test_what_overflows_is_an_error_and_never_an_infinity(loop):
         OverflowError, match=r"states.h overflows float64: inf at index \(2, 0, 0\)"
     ):
         loop.unroll(rnn_relu, p, rnn_relu.zero_state(1, 1), xs)
+    p = rnn.Params(np.array([[1e200, -1e200]]), one, one)  # infinity less infinity
+    with pytest.raises(
+        OverflowError, match=r"states.h overflows float64: nan at index \(0, 0, 0\)"
+    ):
+        loop.unroll(rnn, p, rnn.zero_state(1, 1), np.full((2, 2, 1), 1e200))
     p = rnn.Params(0 * one, 1e4 * one, 0 * one)
     states, caches = loop.unroll(rnn, p, rnn.zero_state(1, 1), np.zeros((100, 1, 1)))
     up = rnn.State(np.ones_like(states.h))

@@ -19,7 +19,6 @@ from ..cells.protocol import Array, Cell
 from ..checks import (
     check_array,
     check_backward,
-    check_cell,
     check_overflow,
     check_tuple,
     check_unroll,
@@ -49,7 +48,6 @@ def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple
     `fused.backward` alone. A cell that has no fused form, such as one of your own, runs in the
     readable loop.
     """
-    check_cell(cell)
     kernel = _kernel(cell)
     if kernel is None:
         return bptt.unroll(cell, p, s0, xs, lengths)
@@ -68,7 +66,6 @@ def backward(
     caches: as returned by `fused.unroll`; dstates: a State with fields (T, H, B). Raises TypeError
     or ValueError as `bptt.backward` does.
     """
-    check_cell(cell)
     kernel = _kernel(cell)
     if kernel is None:
         return bptt.backward(cell, p, caches, dstates, lengths=lengths, steps=steps)
