@@ -123,14 +123,14 @@ def test_the_fused_loop_reads_no_memory_before_it_is_written_and_has_one_dtype(
         g = fused.backward(cell, p, caches, upstream, lengths=lengths, steps=7)
         return [array for _, array in tree_leaves((states, caches, g))]
 
-    expected, empty, made = run(), np.empty, []
+    expected, made = run(), []
 
-    def not_a_number(shape, dtype=float):
-        made.append(empty(shape, dtype))
-        made[-1].fill(np.nan)
+    def memory(shape, dtype=float, value=np.nan):
+        made.append(np.full(shape, value, dtype))
         return made[-1]
 
-    monkeypatch.setattr(np, "empty", not_a_number)
+    monkeypatch.setattr(np, "empty", memory)
+    monkeypatch.setattr(np, "zeros", lambda shape, dtype=float: memory(shape, dtype, 0))
     with np.errstate(invalid="ignore"):  # a NaN that stays is found below
         arrays = run()
     assert len(made) > 2
@@ -140,3 +140,14 @@ def test_the_fused_loop_reads_no_memory_before_it_is_written_and_has_one_dtype(
     for a, b in zip(arrays[-gradients:], expected[-gradients:], strict=True):
         assert np.array_equal(a, b)
     assert {array.dtype for array in (*arrays, *made)} == {np.dtype(dtype)}
+
+
+def test_the_fused_backward_pass_names_what_does_not_fit_its_caches():
+    lstm = CELLS["lstm"]
+    p, s0, xs, upstream = random_case(lstm, 3, 2, 2, 2)
+    _, caches = fused.unroll(lstm, p, s0, xs)
+    with pytest.raises(ValueError, match=r"p.W_x must have shape \(4, H, D\) with D >= 1, got"):
+        fused.backward(lstm, p._replace(W_x=p.W_x[:, :, :0]), caches, upstream)
+    single = caches._replace(V=caches.V.astype(np.float32))
+    with pytest.raises(TypeError, match="caches.V must be float64 like the other arrays"):
+        fused.backward(lstm, p, single, upstream)

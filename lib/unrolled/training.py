@@ -130,7 +130,8 @@ def train(
     was.
 
     Raises ValueError or TypeError, naming the argument, for bad parameters at once and for a bad
-    batch when it comes, and FloatingPointError when the loss or its gradient is no longer finite.
+    batch when it comes, and FloatingPointError when the loss or its gradient is no longer finite,
+    or an OverflowError came on the way.
     """
     _check_model(cell, model)
     if not isinstance(optimizer, Optimizer):
