@@ -3,8 +3,12 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,3 +60,34 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def in_javascript(browser: Browser) -> Iterator[Callable[[str, str, Any], Any]]:
+    """Runs a function on a module of the explorables' JavaScript, in Chromium, without a bundle.
+
+    in_javascript("math/rnn.js", "(m, cases) => cases.map(c => m.step(c.p, c.s, c.x))", cases): what
+    goes in and comes out is JSON.
+    """
+    folder = ROOT / "lib/unrolled/explorables"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/js"
+    page = browser.new_page()
+    page.goto(f"{address}/math/")
+
+    def run(module: str, function: str, argument: Any) -> Any:
+        return page.evaluate(
+            f"async ([url, argument]) => ({function})(await import(url), argument)",
+            [f"{address}/{module}", argument],
+        )
+
+    yield run
+    page.context.close()
+    server.shutdown()
+    server.server_close()

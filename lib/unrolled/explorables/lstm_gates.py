@@ -11,21 +11,15 @@ gates' own dependence on h is not in it.  The same functions in JavaScript: ``js
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import traitlets
 
-from unrolled.explorables.explorable import (
-    Explorable,
-    FlagTrait,
-    NumberTrait,
-    StepsTrait,
-    numbers,
-)
+from unrolled.explorables.explorable import Explorable
 from unrolled.explorables.lstm_gates_picture import describe, picture
+from unrolled.explorables.traits import NumberTrait, StepsTrait, integer, numbers
 
 Update = Callable[[float, float, float, float, float], tuple[float, float]]
 Trace = dict[str, list[float]]
@@ -143,11 +137,6 @@ def driven_trace(
     return trace
 
 
-def nine_digits(trace: Trace) -> Trace:
-    """Return a trace with nine digits: more than a picture shows, the same on every machine."""
-    return {name: [float(f"{v:.9g}") for v in row] for name, row in trace.items()}
-
-
 def score_of(h_plus: Sequence[float], h_minus: Sequence[float]) -> Score:
     """Return the score of the hidden states of the runs with bit +1 and bit -1.
 
@@ -179,19 +168,6 @@ def score(
     f, i, o = rows
     plus, minus = (lstm_trace(f, i, o, challenge_candidate(b, T), c0)["h"] for b in (1.0, -1.0))
     return score_of(plus, minus)
-
-
-class PresetTrait(traitlets.TraitType):  # type: ignore[misc]
-    """The name of a preset, or None where gates were changed since."""
-
-    default_value = None
-    allow_none = True
-
-    def validate(self, obj: Any, value: Any) -> str | None:
-        """Check the name."""
-        if value is None or value in PRESETS:
-            return value  # type: ignore[no-any-return]
-        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {value!r}")
 
 
 class LSTMGates(Explorable):
@@ -236,19 +212,16 @@ class LSTMGates(Explorable):
     """
 
     kind = "lstm-gates"
+    handles = (*ROWS, "c0")
+    results = ("trace",)
+    presets = PRESETS
 
     forget = StepsTrait(0.0).tag(sync=True)
     input = StepsTrait(0.0).tag(sync=True)
     output = StepsTrait(0.0).tag(sync=True)
     candidate = StepsTrait(-1.0).tag(sync=True)
     c0 = NumberTrait().tag(sync=True)
-    preset = PresetTrait().tag(sync=True)
-    challenge = FlagTrait().tag(sync=True)
     trace: Any = traitlets.Dict(read_only=True)
-    error = traitlets.Unicode(read_only=True).tag(sync=True)
-    # The trace for the page where Python makes it, and what the reset button goes back to.
-    _driven = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
-    _initial = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -260,8 +233,9 @@ class LSTMGates(Explorable):
         candidate: Iterable[float] | None = None,
         c0: float = 0.0,
         T: int | None = None,
-        challenge: bool = False,
         update: Update | None = None,
+        lock: Iterable[str] = (),
+        challenge: bool | str = False,
         **kwargs: Any,
     ) -> None:
         given = {
@@ -271,30 +245,14 @@ class LSTMGates(Explorable):
         }
         if T is None:
             T = len(next(iter(given.values()))) if given else 24
-        if isinstance(T, bool) or not isinstance(T, int | np.integer):
-            raise TypeError(f"T: expected an integer, got {T!r}")
-        if T < 1:
-            raise ValueError(f"T: expected at least 1 step, got {T}")
+        self._T = integer("T", T, 1, 1000)
         if update is not None and not callable(update):
             raise TypeError(
                 f"update: expected a function (f, i, c_tilde, o, c_prev) -> (c, h), got {update!r}"
             )
-        if unknown := sorted(set(kwargs) - set(self.trait_names())):
-            raise TypeError(f"LSTMGates has no argument {', '.join(unknown)}")
-        self._T = int(T)
-        self._update = update
-        self._ready = False
-        self._traced: tuple[Any, ...] | None = None
-        for name, row in given.items():
-            if len(row) != T:
-                raise ValueError(f"{name}: expected T = {T} values, got {len(row)}")
-        name = "remember" if preset is None else preset
-        rows = preset_rows(name, self._T)
-        kept = None if any(row != rows[key] for key, row in given.items()) else name
-        super().__init__(**(rows | given), c0=c0, preset=kept, challenge=challenge, **kwargs)
-        self._ready = True
-        self._follow(strict=True)
-        self._initial = {key: self.state()[key] for key in (*ROWS, "c0", "preset")}
+        super().__init__(
+            given | {"c0": c0}, preset=preset, own=update, lock=lock, challenge=challenge, **kwargs
+        )
 
     @property
     def T(self) -> int:  # noqa: N802
@@ -304,7 +262,7 @@ class LSTMGates(Explorable):
     @property
     def update(self) -> Update | None:
         """The reader's own step, or None."""
-        return self._update
+        return self._own
 
     def score(self) -> Score:
         """Return how well the present gates do in the challenge, on or off: score, read, quiet."""
@@ -312,98 +270,52 @@ class LSTMGates(Explorable):
         plus, minus = (self._run(challenge_candidate(bit, self.T))["h"] for bit in (1.0, -1.0))
         return score_of(plus, minus)
 
-    def state(self) -> dict[str, Any]:
-        """Return what the reader has set, as plain JSON values."""
-        rows = {name: list(getattr(self, name)) for name in ROWS}
-        return {**rows, "c0": self.c0, "preset": self.preset, "challenge": self.challenge}
+    def preset_values(self, name: str) -> dict[str, Any]:
+        """Return the rows of a preset."""
+        return preset_rows(name, self.T)
 
-    def page_state(self) -> dict[str, Any]:
-        """Return the state, and with an update of the reader's own the trace that it made."""
-        if self._driven is None:
-            return self.state()
-        driven: dict[str, Any] = nine_digits(self.trace)
-        if "minus" in self._driven:
-            driven["minus"] = nine_digits(self._driven["minus"])
-        return self.state() | {"driven": driven}
+    def check_challenge(self, value: bool | str) -> None:
+        """Raise ValueError if there are too few steps for the challenge."""
+        if value is True:
+            self._needs_challenge_steps()
+
+    def compute(self) -> dict[str, Any]:
+        """Return the trace of the present gates."""
+        self._minus = None
+        if self.challenge is True and self._own is not None:
+            self._minus = self._run(challenge_candidate(-1.0, self.T))
+        return {"trace": self._run(self._shown_candidate())}
+
+    def failed(self) -> dict[str, Any]:
+        """Return an empty trace."""
+        return {"trace": {"c": [], "h": [], "gradient": []}}
+
+    def driven(self) -> dict[str, Any]:
+        """Return the trace, and in the challenge that of the other bit."""
+        minus = getattr(self, "_minus", None)
+        return self.trace if minus is None else {**self.trace, "minus": minus}
 
     def picture(self) -> tuple[str, str]:
         """Return a static picture of the present state: an SVG document, and its alt text."""
         rows = self.state() | {"candidate": self._shown_candidate()}
-        result = self.score() if self.challenge and self.trace["c"] else None
+        result = self.score() if self.challenge is True and self.trace["c"] else None
         says = describe(self.forget, self.trace, result, driven=self.update is not None)
         return picture(rows, self.trace, says), f"One LSTM unit over {self.T} steps. {says}"
 
-    def __repr__(self) -> str:
-        parts = [f"T={self.T}"]
-        if self.preset is not None:
-            parts.append(f"preset={self.preset!r}")
-        if self.challenge:
-            parts.append("challenge=True")
-        if self.update is not None:
-            parts.append(f"update={getattr(self.update, '__name__', type(self.update).__name__)}")
-        return f"LSTMGates({', '.join(parts)})"
+    def described(self) -> list[str]:
+        """Return the arguments that `repr` shows."""
+        update = self.update
+        own = [] if update is None else [f"update={getattr(update, '__name__', type(update).__name__)}"]
+        return [f"T={self.T}", *super().described(), *own]
 
     def _needs_challenge_steps(self) -> None:
         if self.T < READ_STEP:
             raise ValueError(f"challenge: expected T ≥ {READ_STEP} steps, got T = {self.T}")
 
     def _shown_candidate(self) -> list[float]:
-        return challenge_candidate(1.0, self.T) if self.challenge else list(self.candidate)
+        on = self.challenge is True
+        return challenge_candidate(1.0, self.T) if on else list(self.candidate)
 
     def _run(self, candidate: list[float]) -> Trace:
         rows = list(self.forget), list(self.input), list(self.output), candidate, self.c0
-        return lstm_trace(*rows) if self._update is None else driven_trace(self._update, *rows)
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """Let several traits change as one: one message to the page, one look at the whole."""
-        with self.hold_sync(), self.hold_trait_notifications():
-            yield
-
-    @traitlets.validate("challenge")  # type: ignore[untyped-decorator]
-    def _check_challenge(self, proposal: Any) -> bool:
-        if proposal.value:
-            self._needs_challenge_steps()
-        return bool(proposal.value)
-
-    @traitlets.observe("preset")  # type: ignore[untyped-decorator]
-    def _apply_preset(self, change: Any) -> None:
-        if self._ready and change.new is not None:
-            with self._together():
-                for name, row in preset_rows(change.new, self.T).items():
-                    setattr(self, name, row)
-
-    @traitlets.observe(*ROWS, "c0", "challenge")  # type: ignore[untyped-decorator]
-    def _changed(self, change: Any) -> None:
-        if not self._ready:
-            return
-        if self.preset is not None and change.name in ROWS:
-            rows = preset_rows(self.preset, self.T)
-            if any(getattr(self, name) != row for name, row in rows.items()):
-                self.preset = None
-        self._follow()
-
-    def _follow(self, *, strict: bool = False) -> None:
-        """Make the trace that of the present traits."""
-        key = (*(tuple(getattr(self, name)) for name in ROWS), self.c0, self.challenge)
-        if key == self._traced:
-            return
-        error = ""
-        trace: Trace = {"c": [], "h": [], "gradient": []}
-        minus: Trace | None = None
-        try:
-            made = self._run(self._shown_candidate())
-            if self.challenge and self._update is not None:
-                minus = self._run(challenge_candidate(-1.0, self.T))
-            trace = made
-        except Exception as raised:
-            if strict:
-                raise
-            notes = getattr(raised, "__notes__", [])
-            error = "\n".join([f"{type(raised).__name__}: {raised}", *notes])
-        self._traced = key
-        with self._together():
-            self.set_trait("trace", trace)
-            self.set_trait("error", error)
-            if self._update is not None:
-                self._driven = trace if minus is None else {**trace, "minus": minus}
+        return lstm_trace(*rows) if self._own is None else driven_trace(self._own, *rows)
