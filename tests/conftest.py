@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from explorable_pages import write_page
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,6 +61,38 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Opens a page with the given hosts; at the end no page may have complained."""
+    pages: list[Page] = []
+    trouble: list[str] = []
+
+    def open_(*hosts: str, theme: str | None = None, script: bool = True, **options: Any) -> Page:
+        file = tmp_path / f"page{len(pages)}.html"
+        fragment = options.pop("fragment", "")
+        address = write_page(file, *hosts, theme=theme, script=script)
+        options.setdefault("viewport", {"width": 1280, "height": 1000})
+        page = browser.new_page(**options)
+        pages.append(page)
+        page.on(
+            "console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("requestfailed", lambda request: trouble.append(f"failed: {request.url}"))
+        page.goto(address + fragment)
+        if script:
+            page.wait_for_function("document.readyState === 'complete'")
+        return page
+
+    yield open_
+    for page in pages:
+        page.context.close()
+    assert trouble == []
 
 
 class _Silent(SimpleHTTPRequestHandler):

@@ -9,6 +9,13 @@ export class PageModel {
     this.#state = { ...state };
   }
 
+  // The view replaces these two: what is drawn now, and a quiet note to the reader.
+  results() {
+    return null;
+  }
+
+  say() {}
+
   get(name) {
     return this.#state[name];
   }

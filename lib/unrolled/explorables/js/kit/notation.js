@@ -1,26 +1,23 @@
 // Letters as mathematics: italic, with subscripts, each in its colour.
-import palette from "../../palette.json";
-import { html, svg } from "./dom.js";
+import palette from "../../../palette.json";
+import { html } from "./dom.js";
 
-const COLOURED = { f: "f", i: "i", o: "o", "c~": "c_tilde", c: "c", h: "h" };
+const COLOURED = { f: "f", i: "i", o: "o", "c~": "c_tilde", c: "c", h: "h", "h~": "h_tilde", z: "z", r: "r" };
 
-export const colourClass = (letter) => `u-c-${letter.replace("_", "-")}`;
-const tilde = (letter) => letter === "c_tilde" || letter === "c~";
-const glyph = (letter) => (tilde(letter) ? "c" : letter);
+export const colourClass = (quantity) => `u-c-${quantity.replaceAll("_", "-")}`;
 
-export const SUB = 5; // how far below the baseline a subscript is
-
-// For an SVG <text>: the letter and its subscript; `from` is the baseline of what went before.
-// The tilde is set by hand, as fonts that have no combining one would change for the whole letter.
-export function letterParts(letter, sub, from = 0) {
-  return [
-    svg("tspan", { class: "u-it", dy: -from }, glyph(letter)),
-    tilde(letter) ? svg("tspan", { dx: "-0.36em", dy: "-0.02em" }, "\u02dc") : null,
-    svg("tspan", { class: "u-sub", dy: SUB, dx: tilde(letter) ? "0.03em" : null }, sub),
-  ];
+// A letter with a subscript, as HTML; `letter` may end in a tilde, "c~".
+function symbol(letter, sub, partial = "") {
+  const colour = COLOURED[letter];
+  const tilde = letter.endsWith("~");
+  return html(
+    "span", { class: `u-symbol ${colour ? colourClass(colour) : ""}` }, partial,
+    html("i", tilde ? { class: "u-tilde" } : {}, tilde ? letter[0] : letter),
+    sub ? html("sub", /^[a-z]/i.test(sub) ? { class: "u-it" } : {}, sub) : null,
+  );
 }
 
-const TOKEN = /\{(\w+)\}|(∂?)([a-z]~?)_(\{[^}]+\}|\w)/g;
+const TOKEN = /\{(\w+)\}|(∂?)([a-zA-Zα-ω]~?)_(\{[^}]+\}|\w)/g;
 
 // "c_t = f_t c_{t−1}" as HTML; {f} becomes an empty field for the number f.
 export function equation(source) {
@@ -31,20 +28,19 @@ export function equation(source) {
     from = match.index + match[0].length;
     const [, field, partial, letter, sub] = match;
     if (field) {
-      parts.push(html("b", { class: `u-number ${field in palette ? colourClass(field) : field === "c_prev" ? "u-c-c" : ""}`, "data-q": field }));
+      const quantity = field.replace(/_(prev|next|[0-9]+)$/, "");
+      parts.push(html("b", { class: `u-number ${quantity in palette || quantity === "h_tilde" ? colourClass(quantity) : ""}`, "data-q": field }));
     } else {
-      const colour = COLOURED[letter];
-      parts.push(
-        html(
-          "span", { class: `u-symbol ${colour ? colourClass(colour) : ""}` }, partial ?? "",
-          html("i", tilde(letter) ? { class: "u-tilde" } : {}, glyph(letter)),
-          html("sub", /^\{?[a-z]/i.test(sub) ? { class: "u-it" } : {}, sub.replace(/[{}]/g, "")),
-        ),
-      );
+      parts.push(symbol(letter, sub.replace(/[{}]/g, ""), partial));
     }
   }
   parts.push(source.slice(from));
   return parts.filter((part) => part !== "");
+}
+
+// The name of a control: "w_h", "W_{11}", or a letter alone.
+export function label(source) {
+  return /^[a-zA-Zα-ω]~?$/.test(source) ? [symbol(source, "")] : equation(source);
 }
 
 // The subscript t, t−1, t+1 or T at one step; as it is where no step is chosen.

@@ -24,26 +24,3 @@ export function gradientText(g) {
   const [mantissa, exponent] = a.toExponential(1).split("e");
   return `${sign}${mantissa}×${power(Number(exponent))}`;
 }
-
-// What the picture shows, in words. `driven`: the reader's own update makes the trace.
-export function describe({ forget, challenge, driven }, trace, result) {
-  const T = forget.length;
-  if (trace.c.length === 0) return "Nothing is drawn: the update function failed.";
-  const says = [`After ${T} steps c is ${fixed(trace.c[T - 1])} and h is ${fixed(trace.h[T - 1])}.`];
-  const g = trace.gradient[0];
-  let shut = 0; // the last step whose forget gate is 0 cuts the direct path
-  for (let t = 2; t <= T; t++) if (forget[t - 1] === 0) shut = t;
-  if (driven) {
-    says.push(`Through the update function given, the gradient from step ${T} back to step 1 is ${gradientText(g)}.`);
-  } else if (shut) {
-    says.push(`The forget gate is 0 at step ${shut}: along the direct path no gradient reaches an earlier step.`);
-  } else if (g === 1) {
-    says.push("No forget gate after step 1 is below 1: the gradient reaches step 1 undiminished.");
-  } else {
-    says.push(`The gradient from step ${T} back to step 1 is ${gradientText(g)}.`);
-  }
-  if (challenge && result) {
-    says.push(`Score ${Math.floor(result.score)} of 100: read-out ${Math.round(100 * result.read)} percent, quiet ${Math.round(100 * result.quiet)} percent.`);
-  }
-  return says.join(" ");
-}

@@ -1,6 +1,8 @@
 // The mathematics of one LSTM unit whose gates are given, and of the challenge. Pure: no DOM.
 // The same functions in Python: lstm_gates.py. Arrays hold one number a step; index 0 is step 1.
 
+import { fixed, gradientText } from "../kit/words.js";
+
 export const T_DEFAULT = 24;
 export const PRESETS = ["remember", "forget", "overwrite", "leak"];
 export const READ_STEP = 21; // the challenge: write at step 1, carry for 20 steps, read out here
@@ -72,4 +74,27 @@ export function score({ forget, input, output, c0 = 0 }) {
   const run = (bit) =>
     lstmTrace({ forget, input, output, candidate: challengeCandidate(bit, T), c0 }).h;
   return scoreOf(run(1), run(-1));
+}
+
+// What the picture shows, in words. `driven`: the reader's own update makes the trace.
+export function describe({ forget, challenge, driven }, trace, result) {
+  const T = forget.length;
+  if (trace.c.length === 0) return "Nothing is drawn: the update function failed.";
+  const says = [`After ${T} steps c is ${fixed(trace.c[T - 1])} and h is ${fixed(trace.h[T - 1])}.`];
+  const g = trace.gradient[0];
+  let shut = 0; // the last step whose forget gate is 0 cuts the direct path
+  for (let t = 2; t <= T; t++) if (forget[t - 1] === 0) shut = t;
+  if (driven) {
+    says.push(`Through the update function given, the gradient from step ${T} back to step 1 is ${gradientText(g)}.`);
+  } else if (shut) {
+    says.push(`The forget gate is 0 at step ${shut}: along the direct path no gradient reaches an earlier step.`);
+  } else if (g === 1) {
+    says.push("No forget gate after step 1 is below 1: the gradient reaches step 1 undiminished.");
+  } else {
+    says.push(`The gradient from step ${T} back to step 1 is ${gradientText(g)}.`);
+  }
+  if (challenge && result) {
+    says.push(`Score ${Math.floor(result.score)} of 100: read-out ${Math.round(100 * result.read)} percent, quiet ${Math.round(100 * result.quiet)} percent.`);
+  }
+  return says.join(" ");
 }

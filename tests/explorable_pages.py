@@ -1,0 +1,45 @@
+"""Pages that hold explorables, without a kernel and opened from a folder."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page
+
+from unrolled.explorables.explorable import STATIC
+
+
+def html_page(*hosts: str, theme: str | None = None, script: bool = True) -> str:
+    """Return a page with the given hosts and the scripts that they need."""
+    kinds = sorted(set(re.findall(r'data-explorable="([a-z-]+)"', "".join(hosts))))
+    files = [STATIC / f"{kind}.js" for kind in kinds]
+    scripts = [f'<script defer src="{file.as_uri()}"></script>' for file in files if file.exists()]
+    style = (STATIC / "unrolled-explorables.css").as_uri()
+    return (
+        f'<!doctype html><html lang="en"{f" data-theme={theme}" if theme else ""}><head>'
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<title>Host</title><link rel="stylesheet" href="{style}">'
+        # The site has a style of its own for the dark theme.
+        "<style>html[data-theme=dark] body { background: #14181e; color: #eee }</style>"
+        + ("".join(scripts) if script else "")
+        + "</head><body><main><h1>Host</h1><p>Before.</p>"
+        + "".join(hosts)
+        + "<p>After.</p></main></body></html>"
+    )
+
+
+def frame(page: Page) -> None:
+    """Let what is pending be drawn."""
+    page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+
+def box_of(locator: Locator) -> dict[str, float]:
+    """Return x, y, width and height of an element, which must be there."""
+    found = locator.bounding_box()
+    assert found is not None
+    return dict(found)
+
+
+def write_page(path: Path, *hosts: str, theme: str | None = None, script: bool = True) -> str:
+    """Write a page with the given hosts; return its address."""
+    path.write_text(html_page(*hosts, theme=theme, script=script), encoding="utf-8")
+    return path.as_uri()
