@@ -30,7 +30,10 @@ from unrolled.explorables.lstm_gates_picture import gradient_text
 
 ROOT = Path(__file__).parents[1]
 EXPLORABLES = ROOT / "lib/unrolled/explorables"
-BUNDLES = [EXPLORABLES / f"static/unrolled-explorables.{suffix}" for suffix in ("js", "mjs", "css")]
+STATIC = EXPLORABLES / "static"
+KINDS = sorted(path.parent.name for path in EXPLORABLES.glob("js/*/index.js"))
+STYLE = STATIC / "unrolled-explorables.css"
+BUNDLES = [STATIC / f"{kind}.{suffix}" for kind in KINDS for suffix in ("js", "mjs")] + [STYLE]
 ROWS = ("forget", "input", "output", "candidate")
 
 
@@ -262,9 +265,11 @@ NAN = float("nan")
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: LSTMGates("recall"), ValueError, "preset: expected one of remember, .*'recall'"),
     (lambda: LSTMGates(3), ValueError, "preset: .* got 3"),  # type: ignore[arg-type]
-    (lambda: LSTMGates(T=0), ValueError, "T: expected at least 1 step, got 0"),
-    (lambda: LSTMGates(T=2.5), TypeError, "T: expected an integer, got 2.5"),  # type: ignore[arg-type]
-    (lambda: LSTMGates(forget=[]), ValueError, "T: expected at least 1 step, got 0"),
+    (lambda: LSTMGates(T=0), ValueError, "T: expected a whole number from 1 to 1000, got 0"),
+    (lambda: LSTMGates(T=2.5), TypeError, "T: expected a whole number .*, got 2.5"),  # type: ignore[arg-type]
+    (lambda: LSTMGates(T=True), TypeError, "T: expected a whole number .*, got True"),
+    (lambda: LSTMGates(T=1001), ValueError, "T: expected a whole number .* 1000, got 1001"),
+    (lambda: LSTMGates(forget=[]), ValueError, "T: expected a whole number .*, got 0"),
     (lambda: LSTMGates(forget=[1.0] * 5, T=4), ValueError, "forget: expected T = 4 values, got 5"),
     (lambda: LSTMGates(forget=[1, 1], input=[1]), ValueError, "input: expected T = 2 .*got 1"),
     (lambda: LSTMGates(forget=[1, 1.2]), ValueError, "forget, step 2: .* 0 to 1, got 1.2"),
@@ -278,7 +283,8 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: LSTMGates(c0=NAN), ValueError, "c0: expected a finite number, got nan"),
     (lambda: LSTMGates(c0=math.inf), ValueError, "c0: expected a finite number, got inf"),
     (lambda: LSTMGates(c0="a"), TypeError, "c0: expected a finite number, got 'a'"),  # type: ignore[arg-type]
-    (lambda: LSTMGates(challenge="yes"), TypeError, "challenge: .*got 'yes'"),  # type: ignore[arg-type]
+    (lambda: LSTMGates(challenge=1), TypeError, "challenge: .* or a text, got 1"),  # type: ignore[arg-type]
+    (lambda: LSTMGates(lock="forgot"), ValueError, "lock: expected names of forget, .*'forgot'"),
     (lambda: LSTMGates(T=20, challenge=True), ValueError, "challenge: .*21.*got T = 20"),
     (lambda: LSTMGates(T=20).score(), ValueError, "challenge: .*21.*got T = 20"),
     (lambda: score([1.0] * 20, [1.0] * 20, [1.0] * 20), ValueError, "forget: .*21.*got 20"),
@@ -323,6 +329,25 @@ def test_error_of_an_update_says_where() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         driven_trace(lambda *_: 1 / 0, [1.0], [1.0], [1.0], [1.0])  # type: ignore[arg-type]
     assert "at step 1 of 1" in caught.value.__notes__[0]
+
+
+# ------------------------------------------------------------------------------- a teacher's use
+
+
+def test_locks_hold_against_the_page_and_not_against_python() -> None:
+    w = LSTMGates("leak", lock=["forget", "c0"], challenge="Keep c above ½ with i and o alone.")
+    assert w.lock == ("forget", "c0")
+    assert w.page_state()["lock"] == ["forget", "c0"]
+    w.set_state({"forget": [0.0] * 24, "input": [0.5] * 24, "c0": 3.0, "preset": None})
+    assert w.forget == [0.8] * 24
+    assert w.c0 == 0
+    assert w.input == [0.5] * 24
+    w.forget[0] = 0.25
+    assert w.trace == lstm_trace(w.forget, w.input, w.output, w.candidate)
+    assert w.state()["input"] == [0.5] * 24
+    assert w.state()["challenge"] == "Keep c above ½ with i and o alone."
+    assert repr(w) == "LSTMGates(T=24, lock=['forget', 'c0'], challenge=...)"
+    assert "Keep c above" in w.to_html()
 
 
 # ------------------------------------------------------------------------------- in a notebook
@@ -405,28 +430,37 @@ def test_gradient_in_words(value: float, text: str) -> None:
     assert gradient_text(value) == text
 
 
-def test_base_class_asks_for_state_and_picture() -> None:
+def test_base_class_asks_for_picture_and_presets() -> None:
     class Bare(Explorable):
-        kind = "bare"
+        pass
 
-    for method in ("state", "picture"):
-        with pytest.raises(NotImplementedError):
-            getattr(Bare(), method)()
+    with pytest.raises(NotImplementedError):
+        Bare().picture()
+    with pytest.raises(NotImplementedError):
+        Bare().preset_values("x")
+    assert Bare().state() == {"challenge": False}
 
 
 # ------------------------------------------------------------------------------- the bundle
 
 
-def test_bundles_are_of_these_sources() -> None:
+def sources_of(kind: str, suffix: str) -> list[str]:
+    paths = sorted((EXPLORABLES / "js" / kind).glob(f"*{suffix}"), key=lambda path: path.name)
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_bundles_are_of_these_sources(bundle: Path) -> None:
     """Whoever changes a source runs `npm run build`; here the hash is made again, without Node."""
-    names = sorted(path.name for path in (EXPLORABLES / "js").iterdir())
-    sources = [f"lib/unrolled/explorables/js/{name}" for name in names]
+    if bundle == STYLE:
+        sources = [source for kind in ("kit", *KINDS) for source in sources_of(kind, ".css")]
+    else:
+        sources = [s for kind in ("kit", "math", bundle.stem) for s in sources_of(kind, ".js")]
     digest = hashlib.sha256()
     for source in [*sources, "lib/unrolled/palette.json", "package-lock.json"]:
         digest.update(source.encode() + b"\0" + (ROOT / source).read_bytes() + b"\0")
-    for bundle in BUNDLES:
-        first = bundle.read_text(encoding="utf-8").splitlines()[0]
-        assert f"sha256:{digest.hexdigest()}" in first, f"{bundle.name}: run npm run build"
+    first = bundle.read_text(encoding="utf-8").splitlines()[0]
+    assert f"sha256:{digest.hexdigest()}" in first, "run npm run build"
 
 
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
