@@ -43,3 +43,29 @@ def write_page(path: Path, *hosts: str, theme: str | None = None, script: bool =
     """Write a page with the given hosts; return its address."""
     path.write_text(html_page(*hosts, theme=theme, script=script), encoding="utf-8")
     return path.as_uri()
+
+
+def inked(page: Page, panel: str, x: float, y: float, quantity: str = "ink") -> bool:
+    """Whether a quantity's colour is drawn within a pixel of a place: x on the page, y in the panel."""
+    drawn = page.evaluate(
+        """([name, x, y, quantity]) => {
+          const canvas = document.querySelector(`[data-panel="${name}"] canvas`);
+          const left = x - canvas.getBoundingClientRect().left;
+          const k = canvas.width / canvas.offsetWidth;
+          const copy = document.createElement('canvas');
+          copy.width = copy.height = Math.round(3 * k);
+          const ctx = copy.getContext('2d', { willReadFrequently: true });
+          ctx.fillStyle = getComputedStyle(canvas.closest('.unrolled')).getPropertyValue(`--u-${quantity}`);
+          ctx.fillRect(0, 0, 1, 1);
+          const wanted = ctx.getImageData(0, 0, 1, 1).data;
+          ctx.clearRect(0, 0, copy.width, copy.height);
+          ctx.drawImage(canvas, -Math.round((left - 1) * k), -Math.round((y - 1) * k));
+          const { data } = ctx.getImageData(0, 0, copy.width, copy.height);
+          for (let i = 0; i < data.length; i += 4) {
+            if (data[i + 3] > 128 && [0, 1, 2].every(c => Math.abs(data[i + c] - wanted[c]) < 40)) return true;
+          }
+          return false;
+        }""",
+        [panel, x, y, quantity],
+    )
+    return bool(drawn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
 EXPLORABLES = PACKAGE / "explorables" / "static"
-EXPLORABLES_FILES = ("unrolled-explorables.js", "unrolled-explorables.css")
+EXPLORABLES_CSS = "unrolled-explorables.css"
 
 
 def palette_css(palette: dict[str, dict[str, str]]) -> str:
@@ -50,12 +51,17 @@ def digest(*paths: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
 
 
+def explorables_files() -> list[Path]:
+    """Return the scripts of all explorables, and their style sheet."""
+    return [*sorted(EXPLORABLES.glob("*.js")), EXPLORABLES / EXPLORABLES_CSS]
+
+
 def asset_digests(app: Sphinx) -> dict[str, str]:
     """Return the digests of the files that pages refer to, and of what they are made by."""
     static = Path(app.srcdir) / "book" / "_static"
     sources = [
         *sorted(static.glob("*.*")),
-        *(EXPLORABLES / name for name in EXPLORABLES_FILES),
+        *explorables_files(),
         PACKAGE / "palette.json",
     ]
     own = digest(*sorted(Path(__file__).parent.glob("*.py")))
@@ -103,12 +109,12 @@ def set_page(
     styles, scripts = ["palette.css", "pygments.css", "site.css"], ["site.js"]
     if 'class="sd-' in body:
         styles.insert(0, "sphinx-design.min.css")
-    if "data-explorable=" in body:
-        scripts.append("unrolled-explorables.js")
-        styles.append("unrolled-explorables.css")
-        for name in EXPLORABLES_FILES:
+    if kinds := sorted(set(re.findall(r'data-explorable="([a-z-]+)"', body))):
+        styles.append(EXPLORABLES_CSS)
+        for name in (f"{kind}.js" for kind in kinds):
+            scripts.append(name)
             if name not in digests:
-                logger.warning("there is no %s for the explorables", name, location=pagename)
+                logger.warning("there is no %s for an explorable", name, location=pagename)
     title = app.env.titles.get(pagename)
     context.update(
         body=mend(body, image_sizes(app)),
@@ -164,9 +170,8 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         (site / "pygments.css").write_text(dark_on_screen(code), encoding="utf-8")
     palette = json.loads((PACKAGE / "palette.json").read_text(encoding="utf-8"))
     (site / "palette.css").write_text(palette_css(palette), encoding="utf-8")
-    for name in EXPLORABLES_FILES:
-        if (EXPLORABLES / name).exists():
-            shutil.copyfile(EXPLORABLES / name, site / name)
+    for path in explorables_files():
+        shutil.copyfile(path, site / path.name)
     index = INDEX.format(title=app.config.html_title, first=f"{app.config.root_doc}.html")
     (Path(app.outdir) / "index.html").write_text(index, encoding="utf-8")
 

@@ -75,7 +75,7 @@ export function choice(view, { key, name, options }) {
 
 // A number to type, a spin button to a screen reader. Nonsense is refused: the field says what it expects,
 // and goes back to the number that holds when it is left.
-export function numberField(view, { key, name, symbol = "", min, max, step = 0.1, digits = 12 }) {
+export function numberField(view, { key, name, symbol = "", min, max, step = 0.1, digits = 12, whole = false }) {
   const id = `u-field-${(count += 1)}`;
   const show = (value) => String(Number(value.toPrecision(digits))).replace("-", "−");
   const input = html("input", {
@@ -93,13 +93,13 @@ export function numberField(view, { key, name, symbol = "", min, max, step = 0.1
   view.on(input, "input", () => {
     const text = input.value.trim().replace("−", "-").replace(",", ".");
     const value = text === "" ? NaN : Number(text);
-    if (Number.isFinite(value) && value >= min && value <= max) {
+    if (Number.isFinite(value) && value >= min && value <= max && (!whole || Number.isInteger(value))) {
       clean();
       view.set({ [key]: value + 0 }, `field:${key}`);
     } else {
       input.setAttribute("aria-invalid", "true");
       input.setAttribute("aria-describedby", id);
-      setText(complaint, `a number from ${show(min)} to ${show(max)}`);
+      setText(complaint, `a ${whole ? "whole " : ""}number from ${show(min)} to ${show(max)}`);
     }
   });
   view.on(input, "blur", () => {

@@ -46,5 +46,6 @@ export function label(source) {
 // The subscript t, t−1, t+1 or T at one step; as it is where no step is chosen.
 export function subscript(source, step, T) {
   if (step === null || step === undefined) return source;
-  return { t: String(step), "t−1": String(step - 1), "t+1": String(step + 1), T: String(T) }[source] ?? source;
+  const steps = { t: step, "t−1": step - 1, "t+1": step + 1, T };
+  return source.split(",").map((part) => String(steps[part] ?? part)).join(",");
 }

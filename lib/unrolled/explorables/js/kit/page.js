@@ -76,7 +76,9 @@ function followLink() {
     const before = model.get("_initial");
     const unknown = Object.keys(link.changes).find((key) => !(key in before));
     if (unknown) throw new Error(`no handle ${unknown}`);
-    const state = checked(explorables[link.kind], { ...before, challenge: model.get("challenge"), ...link.changes });
+    // What is drawn but is no handle, such as a recording, is in no link.
+    const data = Object.fromEntries((explorables[link.kind].data ?? []).map((key) => [key, model.get(key)]));
+    const state = checked(explorables[link.kind], { ...before, challenge: model.get("challenge"), ...link.changes, ...data });
     for (const key of Object.keys(before)) if (!lock.includes(key)) model.set(key, state[key]);
     model.save_changes();
     model.say("");

@@ -1,5 +1,6 @@
-// A panel of the picture: two canvases, one for what stays (axes, labels: drawn when the width or the theme
-// changes) and one for what moves. Changing shapes in SVG costs several times as much.
+// A panel of the picture: a canvas. What stays (axes, labels) is drawn when the width or the theme changes, on
+// a canvas of its own that is not in the page, and copied; what moves is drawn over it. Changing shapes in SVG
+// costs several times as much, and so does a second canvas in the page.
 import palette from "../../../palette.json";
 import { html, setAttribute } from "./dom.js";
 import { power } from "./words.js";
@@ -28,32 +29,41 @@ export function timeline(width, T) {
 // Options: label (what a screen reader is told that the picture is), height(width), still(ctx, panel) and
 // live(ctx, panel, changed) draw in CSS pixels; when: names of the changes that move it (all, if not given).
 export function createPanel(view, { label, height, still, live, when = null, name = "", className = "" }) {
-  const stillCanvas = html("canvas", { class: "u-canvas", "aria-hidden": "true" });
-  const liveCanvas = html("canvas", { class: "u-canvas", "aria-hidden": "true" });
-  const picture = html("div", { class: "u-canvases", role: "img", "aria-label": label }, stillCanvas, liveCanvas);
-  const root = html("div", { class: `u-panel ${className}`, "data-panel": name || null }, picture);
+  const canvas = html("canvas", { class: "u-canvas", role: "img", "aria-label": label });
+  const back = document.createElement("canvas");
+  const root = html("div", { class: `u-panel ${className}`, "data-panel": name || null }, canvas);
   const panel = { root, width: 0, height: 0, view, restill: () => { dirty = true; } };
   let dirty = true;
+  let ratio = 1;
 
-  function context(canvas) {
-    const ratio = Math.min(3, globalThis.devicePixelRatio || 1);
+  function sized(one) {
     const w = Math.round(panel.width * ratio);
     const h = Math.round(panel.height * ratio);
-    if (canvas.width !== w || canvas.height !== h) {
-      canvas.width = w;
-      canvas.height = h;
+    if (one.width !== w || one.height !== h) {
+      one.width = w;
+      one.height = h;
     }
-    const ctx = canvas.getContext("2d");
+    const ctx = one.getContext("2d");
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     return ctx;
   }
 
   function drawStill() {
     dirty = false;
-    const back = context(stillCanvas);
-    back.clearRect(0, 0, panel.width, panel.height);
-    still?.(back, panel);
+    const ctx = sized(back);
+    ctx.clearRect(0, 0, panel.width, panel.height);
+    still?.(ctx, panel);
   }
+
+  // Puts what stays back: the whole panel, or a rectangle of it.
+  panel.wipe = (ctx, x = 0, y = 0, wide = panel.width, tall = panel.height) => {
+    const [left, top, right, bottom] = [x, y, x + wide, y + tall].map((v) => Math.round(v * ratio));
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.clearRect(left, top, right - left, bottom - top);
+    ctx.drawImage(back, left, top, right - left, bottom - top, left, top, right - left, bottom - top);
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  };
+  panel.context = () => canvas.getContext("2d");
 
   view.add({
     layout(width) {
@@ -66,15 +76,22 @@ export function createPanel(view, { label, height, still, live, when = null, nam
       const all = dirty || changed.has("layout");
       if (!all && when && !when.some((key) => changed.has(key)) && !changed.has("results")) return;
       if (!all && !live) return;
-      const ctx = context(liveCanvas);
-      if (all) drawStill();
-      ctx.clearRect(0, 0, panel.width, panel.height);
+      if (all) {
+        ratio = Math.min(3, globalThis.devicePixelRatio || 1);
+        drawStill();
+      }
+      const ctx = sized(canvas);
+      panel.wipe(ctx);
       live?.(ctx, panel, changed);
-      // What moves may have found that the axes must change: panel.restill().
-      if (dirty) drawStill();
+      if (!dirty) return;
+      // What moves has found that the axes must change: panel.restill().
+      drawStill();
+      panel.wipe(ctx);
+      live?.(ctx, panel, changed);
+      dirty = false;
     },
   });
-  panel.describe = (text) => setAttribute(picture, "aria-label", text);
+  panel.describe = (text) => setAttribute(canvas, "aria-label", text);
   return panel;
 }
 

@@ -1,7 +1,7 @@
 // Rows of bars that are painted, one bar a step, over one timeline: a drag across paints every bar passed.
 // Every bar is a slider to a screen reader; one tab stop a row, arrows go from step to step.
 import palette from "../../../palette.json";
-import { html } from "./dom.js";
+import { html, setText } from "./dom.js";
 import { createPanel, draggable, grid, letter, locate, measured, text, timeline } from "./panel.js";
 import { fixed } from "./words.js";
 
@@ -23,12 +23,31 @@ export function stroke(from, to) {
   return painted;
 }
 
-// One row. key: the handle (an array of T numbers); quantity: its letter in palette.json, or letter/colour/
-// title of its own; role(): what it does, a few words; values(): what is shown, if not the handle; locked():
-// whether the reader cannot paint it now; mark: a marker { selected, select(step, by) } shared by the rows.
+// A panel that several rows share: every canvas in the page takes its time in every frame.
+export function createSheet(view, name) {
+  const rows = [];
+  const panel = createPanel(view, {
+    label: "Bars, one a step", name,
+    height: (width) => rows.reduce((sum, row) => sum + row.height(width), 0),
+    still(ctx, { width }) {
+      let top = 0;
+      for (const row of rows) {
+        row.still(ctx, width, top);
+        top += row.height(width);
+      }
+    },
+  });
+  panel.rows = rows;
+  return panel;
+}
+
+// One row, on a sheet or, if none is given, on one of its own, which is returned. key: the handle (an array of
+// T numbers); quantity: its letter in palette.json, or symbol, colour and title of its own; role(): what it
+// does, a few words; values(): what is shown, if not the handle; locked(): whether the reader cannot paint it
+// now; marker: of createMarker, shared by all panels of a timeline.
 export function paintedRow(view, {
-  key, quantity = "", symbol = quantity, colour = quantity, title = palette[quantity]?.name, spoken = `${title} ${symbol}`, role = () => "", low = 0, high = 1,
-  height = 46, values = () => view.state[key], locked = () => view.isLocked(key), marker, unit = (v) => fixed(v),
+  key, quantity = "", symbol = quantity, colour = quantity, title = palette[quantity]?.name, why = () => "fixed here", spoken = `${title} ${symbol}`, role = () => "", low = 0, high = 1,
+  height = 46, values = () => view.state[key], locked = () => view.isLocked(key), marker, unit = (v) => fixed(v), sheet = createSheet(view, key),
 }) {
   const T = view.state[key].length;
   const gapAbove = (narrow) => (narrow ? 27 : 9);
@@ -53,7 +72,7 @@ export function paintedRow(view, {
     const base = scale(Math.max(low, Math.min(high, 0)));
     const tall = Math.max(2, Math.abs(scale(value) - base)); // a bar of 0 is still a line
     const y = value > 0 || low === 0 ? base - tall : base;
-    ctx.clearRect(left + k * step, 0, step, panel.height);
+    sheet.wipe(ctx, left + k * step, above, step, height + 8);
     ctx.fillStyle = ink();
     if (locked()) {
       ctx.globalAlpha = 0.28;
@@ -67,20 +86,21 @@ export function paintedRow(view, {
     } else ctx.fillRect(x, y, wide, tall);
   }
 
-  const panel = createPanel(view, {
-    label: `Bars of the ${title} at every step`, name: key, className: "u-row",
+  let above = 0;
+  sheet.rows.push({
     height: (width) => height + 2 * 4 + gapAbove(width < 600),
-    still(ctx, { width }) {
+    still(ctx, width, y) {
       place = timeline(width, T);
       const { narrow, left, right } = place;
-      const top = gapAbove(narrow);
+      const top = y + gapAbove(narrow);
+      above = top;
       scale = (v) => top + 4 + (height * (high - v)) / (high - low);
       const { colours } = view;
       ctx.fillStyle = colours.track;
       ctx.fillRect(left, top + 4, right - left, height);
       const ticks = low < 0 ? [low, 0, high] : [low, high];
       grid(ctx, { left, right, colours, ticks: ticks.map((v) => [scale(v), v < 0 ? `−${-v}` : String(v)]) });
-      const words = locked() ? "fixed here" : role();
+      const words = locked() ? why() : role();
       if (narrow) {
         letter(ctx, symbol, "t", left, top - 7, { colour: ink(), size: 20 });
         const end = left + 24 + measured(ctx, title, left + 24, top - 8, { colour: colours.ink, weight: 600 });
@@ -96,19 +116,18 @@ export function paintedRow(view, {
       drawn = [];
     },
   });
-  panel.root.append(group);
+  sheet.root.append(group);
 
-  // Only the bars that changed: instead of the panel's own drawing of all.
-  const canvas = panel.root.querySelectorAll("canvas")[1];
+  // Only the bars that changed.
   let wasLocked = null;
   view.add({
     draw() {
-      const ctx = canvas.getContext("2d");
+      const ctx = sheet.context();
       const now = values();
       const isLocked = locked();
       if (isLocked !== wasLocked) {
         if (wasLocked !== null) {
-          panel.restill();
+          sheet.restill();
           view.invalidate("results");
         }
         wasLocked = isLocked;
@@ -183,7 +202,7 @@ export function paintedRow(view, {
     event.preventDefault();
     event.stopPropagation();
   });
-  return panel;
+  return sheet;
 }
 
 // The step under the pointer or the keyboard: a mark across all panels of `element`, a positioned box.
@@ -226,7 +245,11 @@ export function createMarker(view, element, T) {
       mark.style.visibility = drawn === null ? "hidden" : "visible";
       if (drawn === null) return;
       mark.style.transform = `translateX(${place.left + (drawn - 1) * place.step}px)`;
-      number.textContent = String(drawn);
+      if (view.held()) number.style.visibility = "hidden"; // text is dear: it comes back when the hand rests
+    },
+    text() {
+      setText(number, marker.selected === null ? "" : String(marker.selected));
+      number.style.visibility = "";
     },
   });
   view.on(element, "pointermove", (event) => {

@@ -5,7 +5,7 @@ import {
   createPanel, curve, dash, decades, grid, legend, letter, measured, steps, text, timeline,
 } from "../kit/panel.js";
 import { createReadout } from "../kit/readout.js";
-import { createMarker, paintedRow } from "../kit/rows.js";
+import { createMarker, createSheet, paintedRow } from "../kit/rows.js";
 import { button } from "../kit/view.js";
 import { fixed, gradientText } from "../kit/words.js";
 import { GRADIENT_FLOOR, gradientCeiling, stateLimit } from "./axes.js";
@@ -23,7 +23,11 @@ export function painted(view) {
   const { state } = view;
   const T = state.forget.length;
   const challenged = () => state.challenge === true;
-  const shown = (key) => (key === "candidate" && challenged() ? challengeCandidate(1, T) : state[key]);
+  const coupled = () => state.variant === "coupled"; // i follows f
+  const shown = (key) => {
+    if (key === "candidate" && challenged()) return challengeCandidate(1, T);
+    return key === "input" && coupled() ? state.forget.map((f) => 1 - f) : state[key];
+  };
   let trace = null;
   let result = null;
 
@@ -33,9 +37,10 @@ export function painted(view) {
       trace = driven;
       result = challenged() && driven.minus && driven.c.length ? scoreOf(driven.h, driven.minus.h) : null;
     } else {
-      trace = lstmTrace({ ...state, candidate: shown("candidate") });
-      trace.minus = challenged() ? lstmTrace({ ...state, candidate: challengeCandidate(-1, T) }) : null;
-      result = challenged() ? score(state) : null;
+      const rows = { ...state, input: shown("input") };
+      trace = lstmTrace({ ...rows, candidate: shown("candidate") });
+      trace.minus = challenged() ? lstmTrace({ ...rows, candidate: challengeCandidate(-1, T) }) : null;
+      result = challenged() ? score(rows) : null;
     }
   });
   view.results(() => ({ ...trace, score: result }));
@@ -47,11 +52,15 @@ export function painted(view) {
 
   const picture = html("div", { class: "u-marked" });
   const marker = createMarker(view, picture, T);
+  const sheet = createSheet(view, "gates");
+  picture.append(sheet.root);
   for (const { role, ...row } of ROWS) {
-    const locked = () => view.isLocked(row.key) || (row.key === "candidate" && challenged());
+    const follows = () => row.key === "input" && coupled();
+    const locked = () => view.isLocked(row.key) || follows() || (row.key === "candidate" && challenged());
     // What the reader's own function does with a row, only the reader knows.
     const words = () => (view.driven() ? "" : role);
-    picture.append(paintedRow(view, { ...row, role: words, values: () => shown(row.key), locked, marker }).root);
+    const why = () => (follows() ? "follows f: i = 1 − f" : "fixed here");
+    paintedRow(view, { ...row, role: words, why, values: () => shown(row.key), locked, marker, sheet });
   }
 
   let limit = 1;
@@ -189,21 +198,21 @@ export function painted(view) {
   // ---- the numbers of one step --------------------------------------------------------------------------
 
   const readout = createReadout(view, {
-    T, step: () => marker.selected, kind: () => (view.driven() ? "driven" : "own"), formats: { gradient: gradientText },
+    T, step: () => marker.selected, kind: () => `${Boolean(view.driven())} ${coupled()}`, formats: { gradient: gradientText },
     lines: () => (view.driven()
       ? [
           ["(c_t, h_t)", "= update(f_t, i_t, c~_t, o_t, c_{t−1})", "= update({f}, {i}, {c_tilde}, {o}, {c_prev}) = ({c}, {h})"],
           ["∂c_T / ∂c_t", "= product, over all later steps, of ∂c_s / ∂c_{s−1}", "= {gradient}"],
         ]
       : [
-          ["c_t", "= f_t c_{t−1} + i_t c~_t", "= {f} × {c_prev} + {i} × {c_tilde} = {c}"],
+          ["c_t", coupled() ? "= f_t c_{t−1} + (1 − f_t) c~_t" : "= f_t c_{t−1} + i_t c~_t", "= {f} × {c_prev} + {i} × {c_tilde} = {c}"],
           ["h_t", "= o_t tanh c_t", "= {o} × tanh {c} = {h}"],
           ["∂c_T / ∂c_t", "= f_{t+1} ⋯ f_T", "= {gradient}"],
         ]),
     values(step) {
       const k = step - 1;
       return {
-        f: state.forget[k], i: state.input[k], c_tilde: shown("candidate")[k], o: state.output[k],
+        f: state.forget[k], i: shown("input")[k], c_tilde: shown("candidate")[k], o: state.output[k],
         c_prev: k === 0 ? state.c0 : trace.c[k - 1], c: trace.c[k], h: trace.h[k], gradient: trace.gradient[k],
       };
     },
