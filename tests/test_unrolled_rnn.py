@@ -547,23 +547,22 @@ def test_picture_draws_what_the_state_says() -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        ({"preset": "fade"}, "there is one stable fixed point, at 0."),
+        ({"preset": "fade"}, "held: one stable fixed point, at 0."),
         (
             {"preset": "latch"},
-            "there are two stable fixed points, at −0.96 and 0.96, and one unstable fixed point, at 0.",
+            "held: two stable fixed points, at −0.96 and 0.96, and one unstable, at 0.",
         ),
         (
             {"preset": "alternate"},
-            "there is one unstable fixed point, at 0, and the unit settles into a 2-cycle of "
-            "−0.86 and 0.86.",
+            "one unstable fixed point, at 0; the unit settles into a 2-cycle of −0.86 and 0.86.",
         ),
         ({"preset": "memory"}, "one marginal fixed point (its slope has size 1), at 0."),
         ({"preset": "memory", "steps": 4}, "Truncated BPTT in chunks of 4 makes ∂L/∂w_h −0.72;"),
         ({"preset": "latch"}, "the largest, 0.16, is that of step 12."),
-        ({"preset": "latch", "target": 0, "loss": "every"}, "the loss of all steps together is"),
+        ({"preset": "latch", "target": 0, "loss": "every"}, "and the loss of all steps together"),
         ({"w_h": 0, "inputs": [0.0]}, "∂L/∂w_h is 0, and so is the share of every step."),
         ({"inputs": [1.0], "h0": 0.5}, "the share of the one step."),
-        ({"w_x": 3, "w_h": 3, "inputs": [2.0] * 4}, "After 4 steps h is 1.00000;"),
+        ({"w_x": 3, "w_h": 3, "inputs": [2.0] * 4}, "After 4 steps h is 1.00000 and"),
     ],
 )
 def test_words(arguments: dict[str, Any], part: str) -> None:

@@ -44,18 +44,15 @@ def describe(
     if not trace:
         return "Nothing is drawn: the step function failed."
     T = len(trace["h"])
-    each = "the loss of all steps together" if state["loss"] == "every" else "the loss"
+    each = " of all steps together" if state["loss"] == "every" else ""
+    after = f"After {T} step{'s' * (T > 1)} h is {state_text(trace['h'][-1])}"
+    held = points_text(points, cycle, driven=driven)
     says = [
-        f"After {T} step{'s' * (T > 1)} h is {state_text(trace['h'][-1])}; "
-        f"{each} is {gradient_text(trace['loss'])}."
+        f"{after} and the loss{each} {gradient_text(trace['loss'])}.",
+        _sum_text(state["steps"], trace),
+        f"The derivative of h_{T} by h_0 is {gradient_text(trace['reach'])}.",
+        f"With the input of step {T} held: {held}.",
     ]
-    says.append(_sum_text(state["steps"], trace))
-    says.append(
-        f"From h before step 1 to h after step {T} the derivative is "
-        f"{gradient_text(trace['reach'])}."
-    )
-    held = f"With the input of step {T} held,"
-    says.append(f"{held} {points_text(points, cycle, driven=driven)}.")
     return " ".join(says)
 
 
@@ -74,7 +71,7 @@ def _sum_text(steps: int, trace: dict[str, Any]) -> str:
         return f"∂L/∂w_h is {gradient_text(total)}, the share of the one step."
     most = sizes.index(max(sizes))
     return (
-        f"∂L/∂w_h is {gradient_text(total)}, the sum of {T} shares, one a step; the largest, "
+        f"∂L/∂w_h is {gradient_text(total)}, the sum of {T} shares; the largest, "
         f"{gradient_text(trace['share'][most])}, is that of step {most + 1}."
     )
 
@@ -96,13 +93,13 @@ def points_text(
         if found:
             number = {1: "one", 2: "two", 3: "three"}.get(len(found), str(len(found)))
             places_text = " and ".join([", ".join(found[:-1]), found[-1]] if found[1:] else found)
-            plural = "s" if found[1:] else ""
+            noun = "" if parts else " fixed points" if found[1:] else " fixed point"
             slope = " (its slope has size 1)" if kind == "marginal" else ""
-            parts.append(f"{number} {kind} fixed point{plural}{slope}, at {places_text}")
-    said = f"there {'is' if parts[0].startswith('one') else 'are'} {', and '.join(parts)}"
+            parts.append(f"{number} {kind}{noun}{slope}, at {places_text}")
+    said = ", and ".join(parts)
     if cycle is not None:
-        said += f", and the unit settles into a 2-cycle of {state_text(cycle[0])} and "
-        said += state_text(cycle[1])
+        said += "; the unit settles into a 2-cycle of "
+        said += f"{state_text(cycle[0])} and {state_text(cycle[1])}"
     return said
 
 

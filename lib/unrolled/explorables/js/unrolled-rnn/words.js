@@ -21,12 +21,12 @@ export function tickText(v) {
 export function describe({ loss, steps }, trace, points, cycle, driven = false) {
   if (!trace.h) return "Nothing is drawn: the step function failed.";
   const T = trace.h.length;
-  const each = loss === "every" ? "the loss of all steps together" : "the loss";
+  const each = loss === "every" ? " of all steps together" : "";
   return [
-    `After ${T} step${T > 1 ? "s" : ""} h is ${stateText(trace.h[T - 1])}; ${each} is ${gradientText(trace.loss)}.`,
+    `After ${T} step${T > 1 ? "s" : ""} h is ${stateText(trace.h[T - 1])} and the loss${each} ${gradientText(trace.loss)}.`,
     sumText(steps, trace),
-    `From h before step 1 to h after step ${T} the derivative is ${gradientText(trace.reach)}.`,
-    `With the input of step ${T} held, ${pointsText(points, cycle, driven)}.`,
+    `The derivative of h_${T} by h_0 is ${gradientText(trace.reach)}.`,
+    `With the input of step ${T} held: ${pointsText(points, cycle, driven)}.`,
   ].join(" ");
 }
 
@@ -40,7 +40,7 @@ function sumText(steps, { share, gradient, full_gradient }) {
   for (let t = 1; t < T; t++) if (Math.abs(share[t]) > Math.abs(share[most])) most = t;
   if (share[most] === 0) return "∂L/∂w_h is 0, and so is the share of every step.";
   if (T === 1) return `∂L/∂w_h is ${total}, the share of the one step.`;
-  return `∂L/∂w_h is ${total}, the sum of ${T} shares, one a step; the largest, ${gradientText(share[most])}, is that of step ${most + 1}.`;
+  return `∂L/∂w_h is ${total}, the sum of ${T} shares; the largest, ${gradientText(share[most])}, is that of step ${most + 1}.`;
 }
 
 export function pointsText(points, cycle, driven = false) {
@@ -53,10 +53,10 @@ export function pointsText(points, cycle, driven = false) {
     const number = { 1: "one", 2: "two", 3: "three" }[found.length] ?? String(found.length);
     const last = found.pop();
     const places = found.length ? `${found.join(", ")} and ${last}` : last;
-    const slope = kind === "marginal" ? " (its slope has size 1)" : "";
-    parts.push(`${number} ${kind} fixed point${found.length ? "s" : ""}${slope}, at ${places}`);
+    const noun = parts.length ? "" : ` fixed point${found.length ? "s" : ""}`;
+    parts.push(`${number} ${kind}${noun}${kind === "marginal" ? " (its slope has size 1)" : ""}, at ${places}`);
   }
-  let said = `there ${parts[0].startsWith("one") ? "is" : "are"} ${parts.join(", and ")}`;
-  if (cycle) said += `, and the unit settles into a 2-cycle of ${stateText(cycle[0])} and ${stateText(cycle[1])}`;
+  let said = parts.join(", and ");
+  if (cycle) said += `; the unit settles into a 2-cycle of ${stateText(cycle[0])} and ${stateText(cycle[1])}`;
   return said;
 }
