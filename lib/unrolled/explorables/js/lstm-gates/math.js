@@ -1,5 +1,5 @@
 // The mathematics of one LSTM unit whose gates are given, and of the challenge. Pure: no DOM.
-// The same functions in Python: lstm_gates.py. Arrays hold one number a step; index 0 is step 1.
+// The same functions in Python: lstm_gates_painted.py. Arrays hold one number a step; index 0 is step 1.
 
 import { fixed, gradientText } from "../kit/words.js";
 
@@ -13,18 +13,20 @@ function distractor(t) {
   return (k < 0 ? k : k + 1) / 10;
 }
 
-// Gates and candidate of a preset over T steps.
-export function preset(name, T = T_DEFAULT) {
+// Gates and candidate of a preset over T steps. A coupled unit writes by forgetting: its forget gate shuts to
+// write; to forget it writes 0.
+export function preset(name, T = T_DEFAULT, variant = "lstm") {
   if (!PRESETS.includes(name)) throw new RangeError(`no preset ${name}`);
+  const coupled = variant === "coupled";
   const middle = Math.floor(T / 2) + 1;
   const rows = { forget: [], input: [], output: [], candidate: [] };
   for (let t = 1; t <= T; t++) {
     const wiped = t === middle && (name === "forget" || name === "overwrite");
     const written = t === 1 || (t === middle && name === "overwrite");
-    rows.forget.push(wiped ? 0 : name === "leak" ? 0.8 : 1);
+    rows.forget.push(wiped || (coupled && written) ? 0 : name === "leak" ? 0.8 : 1);
     rows.input.push(written ? 1 : 0);
     rows.output.push(1);
-    rows.candidate.push(t === 1 ? 0.9 : t === middle ? -0.7 : distractor(t));
+    rows.candidate.push(t === 1 ? 0.9 : t === middle ? (coupled && name === "forget" ? 0 : -0.7) : distractor(t));
   }
   return rows;
 }
