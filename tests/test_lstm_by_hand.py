@@ -894,7 +894,8 @@ def test_wrong_states_stay_still(opened: Open) -> None:
         ({"preset": "none"}, "preset: expected one of"),
     ]
     hosts = [
-        f"<div data-explorable='lstm-by-hand' data-state='{html.escape(json.dumps(good | change))}'>"
+        '<div data-explorable="lstm-by-hand" '
+        f"data-state='{html.escape(json.dumps(good | change))}'>"
         "<div class='unrolled-frame'></div></div>"
         for change, _ in wrong
     ]
@@ -942,5 +943,6 @@ def test_page_is_accessible(opened: Open, theme: str, width: int) -> None:
         theme=theme,
         viewport={"width": width, "height": 1000},
     )
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    # Without preloading: axe would fetch the style sheet anew, which a page in a folder may not.
+    options = {"rules": {"target-size": {"enabled": True}}, "preload": False}
+    assert Axe().run(page, options=options).response["violations"] == []

@@ -222,10 +222,10 @@ const COLOUR = { f: "f", i: "i", c_tilde: "c_tilde", o: "o", c: "c", tanh_c: "c"
 
 // The lines appear at the first text, as their symbols do not depend on the numbers.
 function listOf(name, title, make, right = () => undefined) {
-  const root = html("div", { class: "lh-lines", "data-lines": name });
+  const root = html("div", { class: "lh-lines", role: "group", "aria-label": title, "data-lines": name });
   let rows = null;
   return {
-    root, heading: html("h3", { class: "lh-title" }, title),
+    root, heading: html("div", { class: "lh-title" }, title),
     text() {
       const all = make();
       rows ??= all.map((line) => {
@@ -302,7 +302,7 @@ function heading(left, right) {
 
 function ownPart(view, ours) {
   const list = html("div", { class: "lh-own" });
-  const root = html("section", { hidden: "" }, html("h3", { class: "lh-title" }, "The step given, beside ours"), list);
+  const root = html("section", { hidden: "" }, html("div", { class: "lh-title" }, "The step given, beside ours"), list);
   view.add({
     text() {
       const driven = view.driven();
