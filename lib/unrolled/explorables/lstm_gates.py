@@ -12,7 +12,6 @@ lstm_gates_painted.py and lstm_gates_weights.py.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -60,7 +59,6 @@ from unrolled.explorables.traits import (
     NumberTrait,
     StepsTrait,
     integer,
-    number,
     numbers,
 )
 
@@ -74,6 +72,13 @@ __all__ = [
     "preset_rows",
     "score",
 ]
+
+
+class _Presets:
+    """The names of the presets of the present mode; of the class, those of the first one."""
+
+    def __get__(self, w: LSTMGates | None, _: type) -> tuple[str, ...]:
+        return PRESETS if w is None or w.mode == "painted" else WEIGHTS_PRESETS
 
 
 class LSTMGates(Explorable):
@@ -101,7 +106,7 @@ class LSTMGates(Explorable):
         The peepholes, from c_{t-1} to i and f and from c_t to o, where the variant has them; from
         -10 to 10.
     c0 : float
-        The cell state before step 1.
+        The cell state before step 1, from -10⁶ to 10⁶.
     D, H : int from 1 to 1000
         Inputs and units of the layer whose parameters are counted; the picture is of one unit.
     T : int, optional
@@ -146,12 +151,13 @@ class LSTMGates(Explorable):
     kind = "lstm-gates"
     handles = (*ROWS, "c0", "mode", "variant", "x", *WEIGHTS, "D", "H")
     results = ("trace",)
+    presets = _Presets()
 
     forget = StepsTrait(0.0).tag(sync=True)
     input = StepsTrait(0.0).tag(sync=True)
     output = StepsTrait(0.0).tag(sync=True)
     candidate = StepsTrait(-1.0).tag(sync=True)
-    c0 = NumberTrait().tag(sync=True)
+    c0 = NumberTrait(-C0_LIMIT, C0_LIMIT).tag(sync=True)
     mode = ChoiceTrait("painted", "weights").tag(sync=True)
     variant = ChoiceTrait(*VARIANTS).tag(sync=True)
     x = StepsTrait(-INPUT_LIMIT, INPUT_LIMIT).tag(sync=True)
@@ -241,11 +247,6 @@ class LSTMGates(Explorable):
         )
 
     @property
-    def presets(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The names of the presets of the present mode."""
-        return PRESETS if self.mode == "painted" else WEIGHTS_PRESETS
-
-    @property
     def T(self) -> int:  # noqa: N802
         """The number of steps."""
         return self._T
@@ -307,15 +308,6 @@ class LSTMGates(Explorable):
         minus = getattr(self, "_minus", None)
         return self.trace if minus is None else {**self.trace, "minus": minus}
 
-    def page_state(self) -> dict[str, Any]:
-        """Return what a page needs, without the other mode's handles where they are the first."""
-        state = super().page_state()
-        first: dict[str, Any] = preset_rows(PRESETS[0], self.T, self.variant)
-        if self.mode == "painted":
-            first = weights_preset(PRESETS[0], self.variant, self.T)
-        first |= {"mode": "painted", "variant": "lstm", "D": 1, "H": 1}
-        return {key: v for key, v in state.items() if key not in first or v != first[key]}
-
     def picture(self) -> tuple[str, str]:
         """Return a static picture of the present state: an SVG document, and its alt text."""
         state = self.state()
@@ -362,13 +354,7 @@ class LSTMGates(Explorable):
                 raise ValueError(f"mode: expected {needed!r}, as {name}= is given, got {mode!r}")
         if mode == "weights":
             integer("T", self.T, 1, MAX_STEPS)
-            number("c0", self.c0, -C0_LIMIT, C0_LIMIT)
         return mode
-
-    @traitlets.validate("c0")  # type: ignore[untyped-decorator]
-    def _check_c0(self, proposal: Any) -> float:
-        limit = C0_LIMIT if self.mode == "weights" else math.inf
-        return number("c0", proposal.value, -limit, limit)
 
     def _changed(self, change: Any) -> None:
         if change.name == "mode":

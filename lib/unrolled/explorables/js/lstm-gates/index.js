@@ -28,16 +28,12 @@ function one(state, key, options) {
   if (!options.includes(state[key])) throw new Error(`${key}: expected one of ${options.join(", ")}, got ${state[key]}`);
 }
 
-// The handles of a host element's state, checked; throws an Error that says what is wrong. Handles of the
-// mode that is not shown may be left out: they begin as its first preset.
-export function validated(given) {
-  const { mode = "painted", variant = "lstm" } = given ?? {};
-  one({ mode }, "mode", Object.keys(MODES));
-  one({ variant }, "variant", Object.keys(VARIANTS));
-  const main = mode === "painted" ? "forget" : "x";
-  const T = given?.[main]?.length;
-  if (!(T >= 1)) throw new Error(`${main}: expected at least one step`);
-  const state = { ...preset(PRESETS[0], T, variant), ...weightsPreset(PRESETS[0], variant, T), D: 1, H: 1, ...given, mode, variant };
+// The handles of a host element's state, checked; throws an Error that says what is wrong.
+export function validated(state) {
+  const T = state?.forget?.length;
+  if (!(T >= 1)) throw new Error("forget: expected at least one step");
+  one(state, "mode", Object.keys(MODES));
+  one(state, "variant", Object.keys(VARIANTS));
   for (const key of ROWS) {
     const [low, high] = { x: [-INPUT_LIMIT, INPUT_LIMIT], candidate: [-1, 1] }[key] ?? [0, 1];
     const values = state[key];
@@ -54,11 +50,10 @@ export function validated(given) {
   for (const key of ["D", "H"]) {
     if (!(Number.isInteger(state[key]) && state[key] >= 1 && state[key] <= 1000)) throw new Error(`${key}: expected a whole number from 1 to 1000`);
   }
-  if (!Number.isFinite(state.c0)) throw new Error("c0: expected a finite number");
-  if (mode === "weights" && Math.abs(state.c0) > C0_LIMIT) throw new Error(`c0: expected a number from −${C0_LIMIT} to ${C0_LIMIT}`);
-  if (mode === "weights" && T > MAX_STEPS) throw new Error(`x: expected at most ${MAX_STEPS} steps`);
+  if (!(typeof state.c0 === "number" && Math.abs(state.c0) <= C0_LIMIT)) throw new Error(`c0: expected a number from −${C0_LIMIT} to ${C0_LIMIT}`);
+  if (state.mode === "weights" && T > MAX_STEPS) throw new Error(`x: expected at most ${MAX_STEPS} steps`);
   if (state.challenge === true && T < READ_STEP) throw new Error(`challenge: expected T ≥ ${READ_STEP}`);
-  if (state.preset ?? null) one(state, "preset", MODES[mode].presets);
+  if (state.preset ?? null) one(state, "preset", MODES[state.mode].presets);
   return Object.fromEntries(HANDLES.map((key) => [key, state[key]]));
 }
 
@@ -93,15 +88,15 @@ function addSwitches(view, mode) {
   });
   view.toolbar.before(
     html(
-      "div", { class: "u-toolbar u-switches" },
+      "div", { class: "u-switches" },
       html("div", { class: "u-buttons", role: "group", "aria-label": "What is moved" }, ...modes),
       html("div", { class: "u-buttons", role: "group", "aria-label": "Cell" }, ...variants),
     ),
   );
   view.add({
     draw() {
-      // The reader's own function belongs to its mode; a long or far run to the painted one.
-      const fixed = view.isLocked("mode") || view.driven() !== null || T > MAX_STEPS || Math.abs(state.c0) > C0_LIMIT;
+      // The reader's own function belongs to its mode; a long run to the painted one.
+      const fixed = view.isLocked("mode") || view.driven() !== null || T > MAX_STEPS;
       for (const element of modes) element.disabled = fixed;
       const shown = mode === "painted" && state.variant === "peephole" ? "lstm" : state.variant;
       for (const element of variants) {

@@ -36,9 +36,11 @@ export function weights(view) {
     paintedRow(view, {
       key: "x", symbol: "x", colour, title: "input", role: () => "what comes in", low: -INPUT_LIMIT, high: INPUT_LIMIT, height: 46, marker,
     }).root,
-    gatesPanel(view, T, () => trace).root,
-    statesPanel(view, T, () => trace).root,
-    gradientPanel(view, T, () => trace, has).root,
+    stack(view, {
+      label: "Bars of the gates and the candidate at every step, which follow from the weights and the input; curves of the cell state c and "
+        + "the hidden state h; the gradient of the last cell state with respect to each earlier one, the total and the direct path, on a logarithmic axis",
+      name: "consequences",
+    }, [gatesPart(view, T, () => trace), statesPart(view, T, () => trace), gradientPart(view, T, () => trace, has)]).root,
   );
   view.body.append(sliders(view), picture, readout(view, marker, T, () => trace), counts(view));
 }
@@ -78,20 +80,39 @@ function sliders(view) {
 
 // ---- what the gates make of it ----------------------------------------------------------------------------
 
-function gatesPanel(view, T, now) {
+// Parts of a picture one under the other on one canvas: each canvas in the page takes its time.
+function stack(view, { label, name }, parts) {
+  const within = (ctx, panel, draw) => {
+    let top = 0;
+    for (const part of parts) {
+      ctx.save();
+      ctx.translate(0, top);
+      draw(part);
+      ctx.restore();
+      top += part.height(panel.width);
+    }
+  };
+  return createPanel(view, {
+    label, name,
+    height: (width) => parts.reduce((sum, part) => sum + part.height(width), 0),
+    still: (ctx, panel) => within(ctx, panel, (part) => part.still(ctx, panel)),
+    live: (ctx, panel, changed) => within(ctx, panel, (part) => part.live(ctx, panel, changed)),
+  });
+}
+
+function gatesPart(view, T, now) {
   const TALL = 34;
   let place = null;
   let scales = [];
-  return createPanel(view, {
-    label: "Bars of the gates and the candidate at every step, made of the weights and the input", name: "gates",
-    height: (width) => 6 + GATES.length * (TALL + (width < 600 ? 26 : 13)),
+  return {
+    height: (width) => (width < 600 ? 6 : 12) + GATES.length * (TALL + (width < 600 ? 26 : 13)),
     still(ctx, panel) {
       const { colours } = view;
       place = timeline(panel.width, T);
       const { narrow, left, right } = place;
       const gap = narrow ? 26 : 13;
       scales = GATES.map(({ low }, k) => {
-        const top = 4 + k * (TALL + gap) + (narrow ? gap - 4 : 3);
+        const top = k * (TALL + gap) + (narrow ? gap : 13);
         return (v) => top + (TALL * (1 - v)) / (1 - low);
       });
       GATES.forEach(({ quantity, role, low }, k) => {
@@ -129,7 +150,7 @@ function gatesPanel(view, T, now) {
         });
       });
     },
-  });
+  };
 }
 
 // ---- what follows from them ---------------------------------------------------------------------------------
@@ -141,18 +162,21 @@ function named(ctx, quantity, y, colours) {
   curve(ctx, [[32, y + 11], [76, y + 11]], { colour: colours[quantity], pattern: dash(quantity) });
 }
 
-function statesPanel(view, T, now) {
+function statesPart(view, T, now) {
   let place = null;
   let limit = 1;
-  const panel = createPanel(view, {
-    label: "Curves of the cell state c and the hidden state h over time", name: "states",
-    height: (width) => (width < 600 ? 143 : 122),
-    still(ctx, { width, height }) {
+  let top = 0;
+  let tall = 0;
+  const y = (v) => top + tall / 2 - (v / limit) * (tall / 2 - 4);
+  const height = (width) => (width < 600 ? 143 : 122);
+  return {
+    height,
+    still(ctx, { width }) {
       const { colours } = view;
       place = timeline(width, T);
       const { narrow, left, right } = place;
-      panel.top = narrow ? 31 : 10;
-      panel.tall = narrow ? 106 : 102;
+      top = narrow ? 31 : 10;
+      tall = narrow ? 106 : 102;
       grid(ctx, { left, right, colours, ticks: [-limit, 0, limit].map((v) => [y(v), v < 0 ? `−${-v}` : String(v)]) });
       if (narrow) {
         letter(ctx, "c", "t", left, 17, { colour: colours.c, size: 20 });
@@ -160,11 +184,11 @@ function statesPanel(view, T, now) {
         letter(ctx, "h", "t", x, 17, { colour: colours.h, size: 20 });
         legend(ctx, right - x > 140 ? "hidden state" : "hidden", x + 24, 16, { colour: colours.h, pattern: dash("h"), colours });
       } else {
-        named(ctx, "c", height / 2 - 25, colours);
-        named(ctx, "h", height / 2 + 22, colours);
+        named(ctx, "c", height(width) / 2 - 25, colours);
+        named(ctx, "h", height(width) / 2 + 22, colours);
       }
     },
-    live(ctx) {
+    live(ctx, panel) {
       const { c, h } = now();
       const { c0 } = view.state;
       // While a hand moves a handle the axis may grow, but shrinks only when it lets go.
@@ -182,24 +206,23 @@ function statesPanel(view, T, now) {
       curve(ctx, points(c), { colour: colours.c, width: 0, dots });
       curve(ctx, points(h), { colour: colours.h, pattern: dash("h"), dots });
     },
-  });
-  const y = (v) => panel.top + panel.tall / 2 - (v / limit) * (panel.tall / 2 - 4);
-  return panel;
+  };
 }
 
-function gradientPanel(view, T, now, has) {
+function gradientPart(view, T, now, has) {
   let place = null;
   let ceiling = 0;
-  const panel = createPanel(view, {
-    label: "Gradient of the last cell state with respect to each earlier one, the total and the direct path, on a logarithmic axis",
-    name: "gradient",
+  let top = 0;
+  let bottom = 0;
+  const y = (e) => bottom - ((e - GRADIENT_FLOOR) * (bottom - top)) / (ceiling - GRADIENT_FLOOR);
+  return {
     height: (width) => (width < 600 ? 184 : 150),
     still(ctx, { width }) {
       const { colours } = view;
       place = timeline(width, T);
       const { narrow, left, right } = place;
-      panel.top = narrow ? 34 : 10;
-      panel.bottom = panel.top + (narrow ? 108 : 112);
+      top = narrow ? 34 : 10;
+      bottom = top + (narrow ? 108 : 112);
       grid(ctx, { left, right, colours, ticks: decades(GRADIENT_FLOOR, ceiling, 5).map(([e, label]) => [y(e), label]) });
       const name = (x, at) => {
         const options = { colour: colours.gradient, size: narrow ? 20 : 21 };
@@ -213,16 +236,16 @@ function gradientPanel(view, T, now, has) {
         const x = legend(ctx, "total", name(left, 19) + 14, 18, total) + 12;
         legend(ctx, right - x > 112 ? "direct path" : "direct", x, 18, direct);
       } else {
-        const middle = panel.top + 52;
+        const middle = top + 52;
         text(ctx, "gradient", name(2, middle - 26) + 10, middle - 27, { colour: colours.ink, weight: 600 });
         legend(ctx, "total", 32, middle - 3, { ...total, long: 44 });
         legend(ctx, "direct path", 32, middle + 18, { ...direct, long: 44 });
         text(ctx, "gates held fixed", 32, middle + 35, { colour: colours.muted, size: 12 });
         text(ctx, "bar above: negative", 32, middle + 52, { colour: colours.muted, size: 12 });
       }
-      steps(ctx, place, panel.bottom + 20, colours);
+      steps(ctx, place, bottom + 20, colours);
     },
-    live(ctx) {
+    live(ctx, panel) {
       const { gradient, direct } = now();
       const wanted = gradientCeiling([...gradient, ...direct]);
       const next = view.held() ? Math.max(ceiling, wanted) : wanted;
@@ -244,9 +267,7 @@ function gradientPanel(view, T, now, has) {
         });
       }
     },
-  });
-  const y = (e) => panel.bottom - ((e - GRADIENT_FLOOR) * (panel.bottom - panel.top)) / (ceiling - GRADIENT_FLOOR);
-  return panel;
+  };
 }
 
 // ---- numbers ------------------------------------------------------------------------------------------------
