@@ -546,6 +546,25 @@ def test_a_drag_on_the_map_moves_the_start(opened: Open) -> None:
 
 
 @pytest.mark.browser
+def test_other_paths_come_when_the_hand_rests(opened: Open) -> None:
+    page = opened(ErrorWall("clipped", updates=12).to_html())  # few: the wall is chaotic
+    assert list(results(page)["paths"]) == list(CLIPS)
+    box = box_of(page.locator(".u-map"))
+    page.mouse.move(box["x"] + 200, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 210, box["y"] + 110)
+    assert_numbers(page)
+    count = (
+        "Object.keys(document.querySelector('[data-explorable]').explorable.results().paths).length"
+    )
+    page.wait_for_function(f"{count} === 3")
+    page.mouse.move(box["x"] + 220, box["y"] + 120)
+    page.mouse.up()
+    assert list(results(page)["paths"]) == list(CLIPS)
+    assert_numbers(page)
+
+
+@pytest.mark.browser
 def test_keyboard_and_choices(opened: Open) -> None:
     page = opened(ErrorWall("valley").to_html())
     for name, key, press, value in [

@@ -5,7 +5,7 @@ import { createPanel, curve, draggable, grid, measured, text } from "../kit/pane
 import { button, createView } from "../kit/view.js";
 import { power } from "../kit/words.js";
 import { exit, layout, pointAt, visible } from "./geometry.js";
-import { CLIPS, LEVELS, PRESETS, RANGES, contours, descendAll, onMap } from "./math.js";
+import { CLIPS, LEVELS, PRESETS, RANGES, contours, descend, descendAll, onMap } from "./math.js";
 import { describe } from "./words.js";
 
 export const kind = "error-wall";
@@ -17,6 +17,7 @@ const DASHES = { none: [8, 3, 2, 3], norm: [6, 3], value: [2, 3] };
 const AXES = { loss: { low: -6, high: 0, every: 2 }, norm: { low: -6, high: 4, every: 2 } }; // powers of ten
 const SHADE = 0.055; // of ink, for every level that a place is above
 const RELEASE = 45; // ms an update when the point is released
+const REST = 150; // ms after which a hand that holds something is at rest
 
 // The handles of a host element's state, checked; throws an Error that says what is wrong.
 export function validated(state) {
@@ -47,11 +48,26 @@ export function render({ model, el }) {
   let place = null;
   let released = null; // when the point was released, while it is on its way
 
+  // While the hand moves only the chosen path follows it; the others come when it rests.
+  let resting = 0;
+  const everyPath = () => {
+    paths = descendAll(state);
+  };
   view.compute((changed) => {
     if (paths && changed.size === 1 && changed.has("layout")) return;
-    paths = descendAll(state);
     released = null;
+    clearTimeout(resting);
+    if (!view.held()) {
+      everyPath();
+      return;
+    }
+    paths = { [state.clip]: descend(state) };
+    resting = setTimeout(() => {
+      everyPath();
+      view.invalidate("step");
+    }, REST);
   });
+  view.atEnd(() => clearTimeout(resting));
   view.results(() => ({ ...paths[state.clip], paths }));
   view.words(() => describe(state, paths[state.clip]));
 
@@ -166,7 +182,7 @@ export function render({ model, el }) {
     live(ctx, _panel, changed) {
       if (changed.has("clip")) panel.restill();
       const shown = progress();
-      const others = CLIPS.filter((clip) => clip !== state.clip && paths[clip] !== paths[state.clip]);
+      const others = CLIPS.filter((clip) => paths[clip] && paths[clip] !== paths[state.clip]);
       for (const clip of others) route(ctx, clip, shown);
       route(ctx, state.clip, shown);
       start(ctx);
@@ -194,7 +210,7 @@ export function render({ model, el }) {
     const path = paths[clip];
     const points = [];
     for (let k = 0; k < Math.min(path.w.length, shown + 1); k++) points.push([place.x(path.w[k]), place.y(path.b[k])]);
-    const seen = visible(points, map);
+    const seen = path.left === null ? points : visible(points, map);
     const end = points.length - 1;
     const stays = end > 0 && onMap(path.w[end], path.b[end]);
     if (clip !== state.clip) {
@@ -202,12 +218,20 @@ export function render({ model, el }) {
       if (stays) disc(ctx, points[end], 3.5, colours.bg, colours.ink, 1.2);
       return;
     }
-    curve(ctx, seen, { colour: colours.bg, width: 5 });
-    curve(ctx, seen, { colour: colours.gradient, width: 1.6 });
-    curve(ctx, points.filter((_, k) => k > 0 && onMap(path.w[k], path.b[k])), { colour: colours.gradient, width: 0, dots: 2.5 });
+    haloed(ctx, seen, 5, 1.6);
+    const dots = path.left === null ? points : points.filter((_, k) => onMap(path.w[k], path.b[k]));
+    curve(ctx, dots, { colour: colours.gradient, width: 0, dots: 2.5 });
     if (stays) disc(ctx, points[end], 5, colours.gradient, colours.bg, 1.5);
     const out = path.left !== null && path.left <= shown ? exit(points[path.left - 1], points[path.left], map) : null;
     if (out) arrow(ctx, out);
+  }
+
+  // A line in the colour of the gradient, with a rim that keeps it apart from what it crosses.
+  function haloed(ctx, points, rim, width) {
+    curve(ctx, points, { colour: view.colours.bg, width: rim });
+    ctx.strokeStyle = view.colours.gradient;
+    ctx.lineWidth = width;
+    ctx.stroke(); // the same line once more
   }
 
   function disc(ctx, [x, y], radius, fill, line, width) {
@@ -262,8 +286,7 @@ export function render({ model, el }) {
       curve(ctx, points, { colour: colours.ink, width: 1, pattern: DASHES[clip] });
       return;
     }
-    curve(ctx, points, { colour: colours.bg, width: 4.5 });
-    curve(ctx, points, { colour: colours.gradient, width: 2 });
+    haloed(ctx, points, 4.5, 2);
     if (points.length === 1) curve(ctx, points, { colour: colours.gradient, width: 0, dots: 3 });
   }
 
@@ -273,7 +296,7 @@ export function render({ model, el }) {
   const still = () => view.isLocked("w") && view.isLocked("b");
   let before = null;
   const put = (at) => view.set(pointAt(at, place.map), "map");
-  draggable(view, ground, {
+  const hand = draggable(view, ground, {
     hit: () => (still() ? null : "start"),
     start(_target, at) {
       before = { w: state.w, b: state.b, preset: state.preset };
@@ -293,6 +316,12 @@ export function render({ model, el }) {
     },
   });
 
+  // The sliders of w and b follow a drag on the map at the pace of the words: they are words.
+  const unhurried = {
+    ...view,
+    add: (part) => view.add({ draw: (changed) => hand.held() || part.draw(changed), text: () => part.draw(new Set()) }),
+  };
+
   const release = button("release", { title: "Watch the descent from its beginning" });
   view.on(release, "click", () => {
     released = performance.now();
@@ -311,8 +340,8 @@ export function render({ model, el }) {
     panel.root,
     html(
       "div", { class: "u-sliders" },
-      slider(view, { key: "w", name: "w, where the descent begins", symbol: "w", min: 3, max: 6.5, step: 0.01 }),
-      slider(view, { key: "b", name: "b, where the descent begins", symbol: "b", min: -3.5, max: -1, step: 0.01 }),
+      slider(unhurried, { key: "w", name: "w, where the descent begins", symbol: "w", min: 3, max: 6.5, step: 0.01 }),
+      slider(unhurried, { key: "b", name: "b, where the descent begins", symbol: "b", min: -3.5, max: -1, step: 0.01 }),
       slider(view, { key: "threshold", name: "threshold of clipping", text: "threshold", min: 0.01, max: 3, step: 0.01 }),
       slider(view, { key: "learning_rate", name: "learning rate", text: "learning rate", min: 0.01, max: 2, step: 0.01 }),
       slider(view, { key: "updates", name: "number of updates", text: "updates", min: 0, max: 200, step: 1, format: String }),
