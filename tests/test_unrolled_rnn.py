@@ -1,14 +1,19 @@
 """UnrolledRNN: what it computes and refuses in Python, the same in JavaScript, and alive on a page."""
 
+import base64
 import copy
 import json
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from explorable_pages import box_of, frame
+from playwright.sync_api import Locator, Page, expect
 
 from unrolled.bptt import backward, unroll
 from unrolled.cells import lstm, rnn, rnn_relu
@@ -719,3 +724,311 @@ def test_library_functions_are_what_is_shown() -> None:
     assert trace["gradient"] == g.p.W_h[0, 0]
     assert trace["delta"] == g.states.h.ravel().tolist()
     assert trace["h"] == states.h.ravel().tolist()
+
+
+# ------------------------------------------------------------------------------- alive on a page
+
+Open = Callable[..., Page]
+PAGE_KEYS = (*ROWS, *NUMBERS)
+
+
+def results(page: Page) -> dict[str, Any]:
+    found = page.evaluate("() => document.querySelector('[data-explorable]').explorable.results()")
+    return dict(found)
+
+
+def handles(page: Page) -> dict[str, Any]:
+    """The state that the page holds."""
+    return dict(
+        page.evaluate(
+            "names => Object.fromEntries(names.map(n => "
+            "[n, document.querySelector('[data-explorable]').explorable.get(n)]))",
+            list(HANDLES),
+        )
+    )
+
+
+def assert_library(page: Page, step: int | None = None) -> dict[str, Any]:
+    """What is drawn is what the library says of the state that the page holds; return it."""
+    state, got = handles(page), results(page)
+    wanted = rnn_trace(**state)
+    for key in PAGE_KEYS:
+        assert close(got[key], wanted[key], 1e-9), key
+    step = len(state["inputs"]) if step is None else step
+    a = state["w_x"] * state["inputs"][step - 1] + state["b"]
+    assert got["step"] == step
+    assert [p["kind"] for p in got["fixed_points"]] == [
+        p.kind for p in fixed_points(state["w_h"], a)
+    ]
+    for point, known in zip(got["fixed_points"], fixed_points(state["w_h"], a), strict=True):
+        assert close(point["h"], known.h, 1e-9)
+    cycle = two_cycle(state["w_h"], a)
+    assert (got["cycle"] is None) == (cycle is None)
+    return got
+
+
+def slider(page: Page, key: str) -> Locator:
+    return page.locator(f"input[type=range][data-key={key}]")
+
+
+def pull(page: Page, key: str, start: float, *stops: float) -> None:
+    """Drag a slider's thumb from a share of its length to others."""
+    b = box_of(slider(page, key))
+    at = [b["x"] + 8 + share * (b["width"] - 16) for share in (start, *stops)]
+    page.mouse.move(at[0], b["y"] + b["height"] / 2)
+    page.mouse.down()
+    for x in at[1:]:
+        page.mouse.move(x, b["y"] + b["height"] / 2, steps=4)
+    page.mouse.up()
+    frame(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PRESETS)
+def test_page_draws_its_state(opened: Open, name: str) -> None:
+    w = UnrolledRNN(name, steps=5)
+    page = opened(w.to_html())
+    assert handles(page) == {key: w.state()[key] for key in HANDLES}
+    assert_library(page)
+    expect(page.locator(".u-says")).to_have_text(w.picture()[1].split(". ", 1)[1])
+    page.get_by_role("button", name=name, exact=True).click()
+    frame(page)
+    assert handles(page) == preset_values(name, 12)
+    assert_library(page)
+    expect(page.get_by_role("button", name=name, exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+@pytest.mark.browser
+def test_page_drags(opened: Open) -> None:
+    page = opened(UnrolledRNN("latch").to_html())
+    before = assert_library(page)
+    pull(page, "w_h", 5 / 6, 0.3, 0.1)
+    after = assert_library(page)
+    assert handles(page)["w_h"] < -2
+    assert after["cycle"] is not None
+    assert after["gradient"] != before["gradient"]
+    assert page.locator("[aria-pressed=true]").count() == 1, "no preset any more; the loss is one"
+    row = box_of(page.locator("[data-row=inputs][role=group]"))
+    page.mouse.move(row["x"] + 3, row["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(row["x"] + row["width"] + 40, row["y"] + row["height"] + 20, steps=9)
+    page.mouse.up()
+    page.mouse.move(2, 2)
+    frame(page)
+    inputs = handles(page)["inputs"]
+    assert inputs[0] > 1.5
+    assert inputs[-1] == -2
+    assert inputs == sorted(inputs, reverse=True)
+    assert_library(page, step=1)  # where the hand came down the keyboard goes on
+    page.get_by_role("button", name="undo").click()
+    page.get_by_role("button", name="undo").click()
+    frame(page)
+    assert handles(page) == preset_values("latch", 12)
+    assert_library(page)
+
+
+@pytest.mark.browser
+def test_page_truncates_by_its_slider(opened: Open) -> None:
+    page = opened(UnrolledRNN("memory").to_html())
+    chunk = slider(page, "steps")
+    expect(chunk).to_have_attribute("aria-valuetext", "in full")
+    expect(page.locator(".u-in-full")).to_have_text("")
+    chunk.focus()
+    for _ in range(8):
+        chunk.press("ArrowLeft")
+    frame(page)
+    assert handles(page)["steps"] == 4
+    expect(chunk).to_have_attribute("aria-valuetext", "by 4")
+    got = assert_library(page)
+    assert got["share"][:8] == [0] * 8
+    page.wait_for_timeout(300)
+    expect(page.locator(".u-sum")).to_have_text("= −0.72")
+    expect(page.locator(".u-in-full")).to_have_text("in full −1.3")
+    chunk.press("End")
+    frame(page)
+    assert handles(page)["steps"] == 0, "the right end is full BPTT"
+    page.get_by_role("button", name="at every step").click()
+    frame(page)
+    assert handles(page)["loss"] == "every"
+    assert_library(page)
+
+
+@pytest.mark.browser
+def test_page_keyboard(opened: Open) -> None:
+    page = opened(UnrolledRNN("latch").to_html())
+    w_h = slider(page, "w_h")
+    expect(w_h).to_have_attribute("aria-label", "weight of the state, w h")
+    w_h.focus()
+    for key, value in [("ArrowRight", 2.01), ("Home", -3), ("End", 3), ("PageDown", 2.4)]:
+        w_h.press(key)
+        frame(page)
+        assert handles(page)["w_h"] == pytest.approx(value, abs=0.011)
+        assert_library(page)
+    bars = page.locator("[role=slider][data-row=inputs]")
+    bars.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("PageUp")
+    frame(page)
+    assert handles(page)["inputs"][1] == 0.25
+    expect(bars.nth(1)).to_have_attribute("aria-valuetext", "0.25")
+    page.keyboard.press("Home")
+    frame(page)
+    assert handles(page)["inputs"][1] == -2
+    assert_library(page, step=2)
+
+
+@pytest.mark.browser
+def test_page_shows_one_step_its_numbers_and_its_map(opened: Open) -> None:
+    page = opened(UnrolledRNN("flip").to_html())
+    row = box_of(page.locator("[data-row=inputs][role=group]"))
+    for step in (7, 1, 12):
+        x = row["x"] + row["width"] * (step - 0.5) / 12
+        page.mouse.move(x, row["y"] + row["height"] / 2)
+        frame(page)
+        got = assert_library(page, step=step)
+        expect(page.locator(".u-step")).to_have_text(f"step {step}")
+        numbers = dict(
+            page.locator(".u-readout [data-q]").evaluate_all(
+                "e => e.map(x => [x.dataset.q, Number(x.dataset.value)])"
+            )
+        )
+        assert numbers["share"] == pytest.approx(got["share"][step - 1], rel=1e-12)
+        assert numbers["h"] == pytest.approx(got["h"][step - 1], rel=1e-12)
+        title = "the map of the last step" if step == 12 else f"the map of step {step}"
+        expect(page.locator(".u-map-title")).to_have_text(title)
+        shown = page.locator(".u-points li:visible")
+        expect(shown).to_have_count(1 if step in (1, 7) else 3)
+
+
+@pytest.mark.browser
+def test_page_moves_h_0_on_the_map(opened: Open) -> None:
+    page = opened(UnrolledRNN("fade").to_html())
+    panel = box_of(page.locator("[data-panel=map]"))
+    x, y = panel["x"] + 44 + 150, panel["y"] + 26 + 300
+    page.mouse.move(x, y - 4)
+    page.mouse.down()
+    page.mouse.move(x + 75, y - 60, steps=3)
+    page.mouse.up()
+    frame(page)
+    assert handles(page)["h0"] == pytest.approx(0.5, abs=0.02)
+    assert_library(page)
+    for key in ("w_h", "h0"):
+        locked = opened(UnrolledRNN("fade", lock=[key]).to_html())
+        expect(slider(locked, key)).to_be_disabled()
+    panel = box_of(locked.locator("[data-panel=map]"))
+    locked.mouse.move(panel["x"] + 194, panel["y"] + 322)
+    locked.mouse.down()
+    locked.mouse.move(panel["x"] + 250, panel["y"] + 322, steps=3)
+    locked.mouse.up()
+    frame(locked)
+    assert handles(locked)["h0"] == 0, "locked"
+
+
+@pytest.mark.browser
+def test_page_of_the_readers_own_step_stands_still(opened: Open) -> None:
+    w = UnrolledRNN("latch", step=scaled)
+    page = opened(w.to_html())
+    got = results(page)
+    for key in PAGE_KEYS:
+        assert close(got[key], w.trace[key], 1e-8), key
+    assert [p["kind"] for p in got["fixed_points"]] == [p["kind"] for p in w.fixed_points]
+    expect(slider(page, "w_h")).to_be_disabled()
+    expect(page.locator(".u-note")).to_contain_text("open the notebook to change it")
+    row = box_of(page.locator("[data-row=inputs][role=group]"))
+    page.mouse.move(row["x"] + 20, row["y"] + 20)
+    frame(page)
+    expect(page.locator(".u-readout")).to_contain_text("step(p, ")
+    failing = UnrolledRNN("latch", step=scaled)
+    failing.set_trait("error", "no")
+    failing._driven = failing.failed() | {"curve": []}
+    expect(opened(failing.to_html()).locator(".u-says")).to_have_text(
+        "Nothing is drawn: the step function failed."
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"w_h": 4}, "w_h: expected a number from -3 to 3"),
+        ({"b": None}, "b: expected"),
+        ({"target": "1"}, "target: expected"),
+        ({"inputs": []}, "inputs: expected 1 to 100 numbers"),
+        ({"inputs": [0, 5]}, "inputs: expected"),
+        ({"inputs": "no"}, "inputs: expected"),
+        ({"loss": "first"}, "loss: expected one of last, every"),
+        ({"steps": 13}, "steps: expected a whole number from 0 to 12"),
+        ({"steps": 1.5}, "steps: expected"),
+        ({"preset": "recall"}, "preset: expected"),
+    ],
+)
+def test_page_refuses_a_malformed_state(
+    opened: Open, change: dict[str, Any], complaint: str
+) -> None:
+    w = UnrolledRNN()
+    w.page_state = lambda: w.state() | change  # type: ignore[method-assign]
+    page = opened(w.to_html())
+    expect(page.locator(".unrolled-note")).to_contain_text(complaint)
+    expect(page.locator("img.unrolled-picture")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_link_with_another_number_of_steps_is_refused(opened: Open) -> None:
+    changes = base64.urlsafe_b64encode(json.dumps({"inputs": [1.0] * 5}).encode()).decode()
+    page = opened(
+        UnrolledRNN().to_html(), fragment=f"#unrolled=unrolled-rnn.1.{changes.rstrip('=')}"
+    )
+    expect(page.locator(".u-note")).to_contain_text("cannot be read")
+    assert handles(page) == preset_values("fade", 12)
+    assert_library(page)
+
+
+@pytest.mark.browser
+def test_page_at_extremes_draws_no_nonsense(opened: Open) -> None:
+    for w in extremes():
+        page = opened(w.to_html())
+        row = box_of(page.locator("[data-row=inputs][role=group]"))
+        page.mouse.move(row["x"] + row["width"] / 2, row["y"] + 20)
+        frame(page)
+        text = page.locator(".unrolled").inner_text()
+        assert not re.search("NaN|Infinity|undefined|null", text)
+        json.dumps(results(page), allow_nan=False)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 390, 600, 700, 900, 1280])
+def test_page_keeps_its_place_and_fits(opened: Open, width: int) -> None:
+    """The height kept free holds the picture, and little more; nothing scrolls sideways."""
+    for name in ("latch", "alternate"):
+        page = opened(
+            UnrolledRNN(name, steps=4).to_html(), viewport={"width": width, "height": 900}
+        )
+        row = box_of(page.locator("[data-row=inputs][role=group]"))
+        used = box_of(page.locator(".unrolled"))["height"]
+        page.mouse.move(row["x"] + row["width"] / 2, row["y"] + 20)
+        frame(page)
+        assert box_of(page.locator(".unrolled"))["height"] == used, "nothing jumps at a step"
+        kept = page.locator(".unrolled-frame").evaluate(
+            "e => parseFloat(getComputedStyle(e).minHeight)"
+        )
+        assert used <= kept <= used + 60
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_is_accessible(opened: Open, theme: str, width: int) -> None:
+    page = opened(
+        UnrolledRNN("alternate", steps=4, challenge="Make it settle.").to_html(),
+        theme=theme,
+        viewport={"width": width, "height": 900},
+        color_scheme=theme,
+    )
+    # Without preloading: axe would fetch the style sheet anew, which a page in a folder may not.
+    report = Axe().run(
+        page, options={"rules": {"target-size": {"enabled": True}}, "preload": False}
+    )
+    assert report.response["violations"] == []

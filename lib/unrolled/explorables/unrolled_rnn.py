@@ -105,9 +105,9 @@ def rnn_trace(
     chunks of `steps` gives them; the share that full BPTT gives.  'loss', 'gradient',
     'full_gradient' and 'reach' are floats: L, the two sums of shares, and ∂h_T/∂h_0.
     """
-    p = rnn.Params(np.array([[w_x]]), np.array([[w_h]]), np.array([[b]]))
+    p = rnn.Params(*(np.array([[v]], dtype=float) for v in (w_x, w_h, b)))
     xs = np.array(inputs, dtype=float).reshape(-1, 1, 1)
-    states, caches = unroll(rnn, p, rnn.State(np.array([[h0]])), xs)
+    states, caches = unroll(rnn, p, rnn.State(np.array([[h0]], dtype=float)), xs)
     h, T = states.h, len(xs)
     value, dh = _loss(h, target, loss)
     full = backward(rnn, p, caches, rnn.State(dh))

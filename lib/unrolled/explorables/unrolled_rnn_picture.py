@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 from unrolled.explorables.picture import (
-    PALETTE,
     Picture,
     Point,
     Scale,
@@ -88,7 +87,7 @@ def points_text(
         kind: [state_text(point["h"]) for point in points if point["kind"] == kind]
         for kind in ("stable", "unstable", "marginal")
     }
-    parts = []
+    parts: list[str] = []
     for kind, found in places.items():
         if found:
             number = {1: "one", 2: "two", 3: "three"}.get(len(found), str(len(found)))
@@ -348,17 +347,12 @@ def _map(
             f'<path fill="none" stroke="var(--ink)" stroke-dasharray="2 3" '
             f'd="M{px1(x(a))} {px1(y(a))}V{px1(y(b))}H{px1(x(b))}V{px1(y(a))}z"/>'
         )
-    h, dash = p.colour("h"), PALETTE["h"]["dash"]
-    stairs: list[Point] = [(x(hs[0]), y(0))]
+    h = p.colour("h")
+    stairs: list[Point] = [(x(hs[0]), y(-limit))]
     for before, after in pairwise(hs):
         stairs += [(x(before), y(after)), (x(after), y(after))]
     d = "".join(f"L{px1(a)} {px1(b)}" for a, b in stairs).replace("L", "M", 1)
-    p.add(
-        f'<path class="l" style="stroke-width:1.25" stroke="{h}" stroke-dasharray="{dash}" '
-        f'd="{d}"/>'
-    )
-    for before, after in pairwise(hs):
-        p.add(f'<circle cx="{px1(x(before))}" cy="{px1(y(after))}" r="2.5" fill="{h}"/>')
+    p.add(f'<path class="l" style="stroke-width:1.25" stroke="{h}" d="{d}"/>')
     for point in points:
         _point(p, x(point["h"]), y(point["h"]), point["kind"])
 

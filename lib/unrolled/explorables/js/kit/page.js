@@ -79,6 +79,8 @@ function followLink() {
     // What is drawn but is no handle, such as a recording, is in no link.
     const data = Object.fromEntries((explorables[link.kind].data ?? []).map((key) => [key, model.get(key)]));
     const state = checked(explorables[link.kind], { ...before, challenge: model.get("challenge"), ...link.changes, ...data });
+    const longer = Object.keys(before).find((key) => Array.isArray(before[key]) && before[key].length !== state[key]?.length);
+    if (longer) throw new Error(`${longer}: another number of steps`); // which the picture has from the beginning
     for (const key of Object.keys(before)) if (!lock.includes(key)) model.set(key, state[key]);
     model.save_changes();
     model.say("");

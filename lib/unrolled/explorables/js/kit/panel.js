@@ -27,8 +27,9 @@ export function timeline(width, T) {
 }
 
 // Options: label (what a screen reader is told that the picture is), height(width), still(ctx, panel) and
-// live(ctx, panel, changed) draw in CSS pixels; when: names of the changes that move it (all, if not given).
-export function createPanel(view, { label, height, still, live, when = null, name = "", className = "" }) {
+// live(ctx, panel, changed) draw in CSS pixels; when: names of the changes that move it (all, if not given);
+// across(width): its own width, if it is not as wide as the view.
+export function createPanel(view, { label, height, across = null, still, live, when = null, name = "", className = "" }) {
   const canvas = html("canvas", { class: "u-canvas", role: "img", "aria-label": label });
   const back = document.createElement("canvas");
   const root = html("div", { class: `u-panel ${className}`, "data-panel": name || null }, canvas);
@@ -67,7 +68,8 @@ export function createPanel(view, { label, height, still, live, when = null, nam
 
   view.add({
     layout(width) {
-      panel.width = width;
+      panel.width = across ? across(width) : width;
+      if (across) root.style.width = `${panel.width}px`;
       panel.height = Math.round(height(width));
       root.style.height = `${panel.height}px`;
       dirty = true;

@@ -2,12 +2,14 @@
 import { choice, slider } from "../kit/controls.js";
 import { html } from "../kit/dom.js";
 import { createReadout } from "../kit/readout.js";
-import { createMarker, paintedRow } from "../kit/rows.js";
+import { createMarker, createSheet, paintedRow } from "../kit/rows.js";
 import { createView } from "../kit/view.js";
 import { gradientText } from "../kit/words.js";
 import { createMap } from "./map.js";
-import { INPUT_MAX, LOSSES, PRESETS, T_MAX, fixedPoints, presetValues, rnnTrace, twoCycle } from "./math.js";
-import { createChain, createShares, createStates } from "./panels.js";
+import {
+  INPUT_MAX, LOSSES, PRESETS, T_MAX, fixedPoints, presetValues, rnnTrace, shareRange, stateLimit, twoCycle, waterfall,
+} from "./math.js";
+import { addChain, addShares, addStates } from "./panels.js";
 import { describe, stateText } from "./words.js";
 
 export const kind = "unrolled-rnn";
@@ -44,17 +46,38 @@ export function render({ model, el }) {
   const { state } = view;
 
   // What is drawn: the run, and the map of one step, with that step's input held.
-  const now = { trace: {}, step: T, points: [], cycle: null, curve: null };
-  view.compute(() => {
-    const driven = view.driven();
-    now.trace = driven ? driven.trace : rnnTrace(state);
-  });
+  const now = {
+    trace: {}, kept: [], whole: [], truncated: false, // the sums of the shares, as truncated and in full
+    limit: 1, range: [0, 1], // the axes of h and of the shares
+    step: T, points: [], cycle: null, curve: null,
+  };
   const marked = html("div", { class: "u-marked" });
   const marker = createMarker(view, marked, T);
   const mapOf = (step) => {
     const a = state.w_x * state.inputs[step - 1] + state.b;
     return { points: fixedPoints(state.w_h, a), cycle: twoCycle(state.w_h, a) };
   };
+  view.compute(() => {
+    const driven = view.driven();
+    now.trace = driven ? driven.trace : rnnTrace(state);
+    const { h, share, full } = now.trace;
+    if (!h) return;
+    now.truncated = share.some((v, k) => v !== full[k]);
+    now.kept = waterfall(share);
+    now.whole = now.truncated ? waterfall(full) : now.kept;
+    const limit = driven ? stateLimit([state.h0, ...h]) : 1;
+    const range = shareRange(now.truncated ? [...now.kept, ...now.whole] : now.kept);
+    if (view.held()) {
+      // While a hand moves, the axis may grow, but shrinks only when it lets go.
+      range[0] = Math.min(range[0], now.range[0]);
+      range[1] = Math.max(range[1], now.range[1]);
+    }
+    if (limit !== now.limit || range[0] !== now.range[0] || range[1] !== now.range[1]) {
+      Object.assign(now, { limit, range });
+      sheet.restill();
+      map.panel.restill();
+    }
+  });
   view.add({
     draw() {
       const driven = view.driven();
@@ -92,15 +115,19 @@ export function render({ model, el }) {
 
   // ---- over time --------------------------------------------------------------------------------------
 
-  marked.append(
-    createChain(view, T, now).root,
-    paintedRow(view, {
-      key: "inputs", symbol: "x", colour: "ink", title: "input", spoken: "input x", role: () => "what the unit reads",
-      low: -INPUT_MAX, high: INPUT_MAX, height: 54, marker,
-    }).root,
-    createStates(view, T, now).root,
-    createShares(view, T, now).root,
+  const sheet = createSheet(view, "time");
+  sheet.describe(
+    "Over time: the unit at every step in a chain, the state going on and the gradient going back; the input; the state; "
+      + "the shares of all steps in the gradient of the loss by w h, summed from the last step back",
   );
+  addChain(view, sheet, T, now);
+  paintedRow(view, {
+    key: "inputs", symbol: "x", colour: "ink", title: "input", spoken: "input x", role: () => "what the unit reads",
+    low: -INPUT_MAX, high: INPUT_MAX, height: 54, marker, sheet,
+  });
+  addStates(view, sheet, T, now);
+  addShares(view, sheet, T, now);
+  marked.append(sheet.root);
   const readout = createReadout(view, {
     T, step: () => marker.selected, kind: () => `${view.driven() !== null} ${marker.selected === T}`,
     formats: { h: stateText, h_prev: stateText, delta: gradientText, local: gradientText, own: gradientText, later: gradientText, share: gradientText },

@@ -1,14 +1,13 @@
 // The map h_{t-1} → h_t of one step, with its input held: its curve, its fixed points, and the run as a
 // staircase between it and the diagonal.
 import { html, setText } from "../kit/dom.js";
-import { createPanel, curve, dash, draggable, letter, text } from "../kit/panel.js";
+import { createPanel, curve, draggable, letter, text } from "../kit/panel.js";
 import { fixed } from "../kit/words.js";
-import { stateLimit } from "./math.js";
 import { stateText, tickText } from "./words.js";
 
 const TOP = 26;
 const BELOW = 24;
-const PIECES = 60;
+const PIECES = 48;
 const LISTED = 4;
 const REACH = 22; // px: how far from its handle h_0 can be taken
 const TURN = 2 * Math.PI;
@@ -21,17 +20,17 @@ function layout(width) {
 
 export function createMap(view, T, now) {
   let place = null;
-  let limit = 1;
-  const x = (v) => place.left + ((v / limit + 1) * place.side) / 2;
-  const y = (v) => TOP + ((1 - v / limit) * place.side) / 2;
+  const x = (v) => place.left + ((v / now.limit + 1) * place.side) / 2;
+  const y = (v) => TOP + ((1 - v / now.limit) * place.side) / 2;
 
-  let titled = null;
   const panel = createPanel(view, {
     label: "Map from the state before a step to the state after it, with its fixed points and the run as a staircase", name: "map",
     height: (width) => TOP + layout(width).side + BELOW,
-    still(ctx, { width }) {
+    across(width) {
       place = layout(width);
-      titled = now.step;
+      return place.left + place.side + 14;
+    },
+    still(ctx) {
       const { left, side } = place;
       const { colours } = view;
       ctx.fillStyle = colours.track;
@@ -49,12 +48,10 @@ export function createMap(view, T, now) {
       ctx.moveTo(left, TOP + side);
       ctx.lineTo(left + side, TOP);
       ctx.stroke();
-      for (const v of [-limit, 0, limit]) {
+      for (const v of [-now.limit, 0, now.limit]) {
         text(ctx, tickText(v), left - 6, y(v) + 4, { colour: colours.muted, size: 11, align: "right" });
         text(ctx, tickText(v), x(v), TOP + side + 15, { colour: colours.muted, size: 11, align: "center" });
       }
-      const title = titled === T ? "the map of the last step" : `the map of step ${titled}`;
-      text(ctx, title, left, 15, { colour: colours.ink, weight: 600 });
       const up = letter(ctx, "h", "t", left + side - 104, 16, { colour: colours.h, size: 18 });
       text(ctx, " against", up, 15, { colour: colours.muted, size: 12 });
       letter(ctx, "h", "t−1", left + side - 34, 16, { colour: colours.h, size: 18 });
@@ -63,11 +60,6 @@ export function createMap(view, T, now) {
       const { h } = now.trace;
       const { state, colours } = view;
       const hs = h ? [state.h0, ...h] : [state.h0];
-      const wanted = view.driven() ? stateLimit(hs) : 1;
-      if (wanted !== limit || titled !== now.step) {
-        limit = wanted;
-        panel.restill();
-      }
       const { left, side } = place;
       ctx.save();
       ctx.beginPath();
@@ -84,7 +76,6 @@ export function createMap(view, T, now) {
       }
       ctx.strokeStyle = colours.h;
       ctx.lineWidth = 1.25;
-      ctx.setLineDash(dash("h"));
       ctx.beginPath();
       ctx.moveTo(x(hs[0]), TOP + side);
       for (let t = 1; t < hs.length; t++) {
@@ -92,11 +83,6 @@ export function createMap(view, T, now) {
         ctx.lineTo(x(hs[t]), y(hs[t]));
       }
       ctx.stroke();
-      ctx.setLineDash([]);
-      ctx.fillStyle = colours.h;
-      ctx.beginPath();
-      for (let t = 1; t < hs.length; t++) dot(ctx, x(hs[t - 1]), y(hs[t]), 2.5);
-      ctx.fill();
       ctx.restore();
       // The step itself, and where the run begins.
       if (h) {
@@ -107,7 +93,7 @@ export function createMap(view, T, now) {
         ctx.stroke();
       }
       for (const kind of ["stable", "unstable", "marginal"]) points(ctx, kind);
-      if (Math.abs(state.h0) <= limit) {
+      if (Math.abs(state.h0) <= now.limit) {
         const at = x(state.h0);
         ctx.fillStyle = view.isLocked("h0") ? colours.muted : colours.focus;
         ctx.beginPath();
@@ -160,7 +146,10 @@ export function createMap(view, T, now) {
   // ---- h_0 can be taken where the run begins ----------------------------------------------------------
 
   const square = panel.root;
-  const value = (at) => Math.round(Math.max(-1, Math.min(1, ((at - place.left) / place.side) * 2 * limit - limit)) * 100) / 100 + 0;
+  const value = (at) => {
+    const v = ((2 * (at - place.left)) / place.side - 1) * now.limit;
+    return Math.round(Math.max(-1, Math.min(1, v)) * 100) / 100 + 0;
+  };
   const near = (spot) => Math.hypot(spot.x - x(view.state.h0), spot.y - TOP - place.side) <= REACH;
   draggable(view, square, {
     hit: (spot) => (!view.isLocked("h0") && near(spot) ? "h0" : null),
@@ -168,6 +157,10 @@ export function createMap(view, T, now) {
     cancel: () => view.undo(),
     hover: (spot) => square.classList.toggle("u-grab", spot !== null && !view.isLocked("h0") && near(spot)),
   });
+
+  // Text in the page, not on the canvas: it is set anew only when a hand rests.
+  const title = html("p", { class: "u-map-title" });
+  panel.root.append(title);
 
   // ---- the fixed points by number -----------------------------------------------------------------------
 
@@ -181,6 +174,8 @@ export function createMap(view, T, now) {
   view.add({
     text() {
       const { points: found, cycle, step } = now;
+      setText(title, step === T ? "the map of the last step" : `the map of step ${step}`);
+      title.style.left = `${place.left}px`;
       setText(head, `with the input of step ${step} held, ${fixed(view.state.inputs[step - 1])}`);
       const shown = found.slice(0, LISTED).map(({ kind, h, slope }) => [kind, `${kind} at ${stateText(h)}, slope ${stateText(slope)}`]);
       if (cycle) shown.push(["cycle", `2-cycle of ${stateText(cycle[0])} and ${stateText(cycle[1])}, stable`]);
