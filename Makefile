@@ -13,7 +13,7 @@ READY := .venv/ready-$(VERSION)
 TORCH := .venv/torch-$(VERSION)
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book serve lab browser test test-slow test-weekly mutation bench notebooks clean
+.PHONY: book serve lab browser test test-slow test-weekly mutation bench bench-explorables notebooks recordings clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -69,6 +69,14 @@ mutation: $(READY)
 
 bench: $(TORCH)
 	$(BIN)/python tools/bench.py
+
+# How soon a drag of each explorable is seen: some minutes.
+bench-explorables: book browser
+	$(BIN)/python tools/bench_explorables.py
+
+# The training runs that TrainingReplay shows: some seconds.
+recordings: $(READY)
+	$(BIN)/python tools/record.py
 
 lab: $(READY)
 	$(BIN)/jupyter lab book

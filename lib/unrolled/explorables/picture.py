@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
 from html import escape
 from pathlib import Path
 
@@ -33,9 +34,12 @@ Scale = Callable[[float], float]
 # Numbers in words; the same functions in JavaScript: js/kit/words.js
 
 
+EXACT = Context(prec=400, rounding=ROUND_HALF_UP)  # ties go up in size, as in JavaScript
+
+
 def fixed(v: float, digits: int = 2) -> str:
     """Return a number with two decimals; never a negative zero."""
-    text = f"{abs(v):.{digits}f}"
+    text = f"{EXACT.quantize(Decimal(abs(v)), Decimal(1).scaleb(-digits)):f}"
     return f"−{text}" if v < 0 and float(text) else text
 
 
@@ -50,11 +54,12 @@ def gradient_text(g: float) -> str:
     if a in (0.0, 1.0):
         return f"{sign if a else ''}{a:.0f}"
     if 0.995 <= a < 1:
-        return f"{sign}{a:.3f}"
-    mantissa, exponent = f"{a:.1e}".split("e")
+        return sign + fixed(a, 3)
+    two = EXACT.quantize(Decimal(a), Decimal(1).scaleb(Decimal(a).adjusted() - 1))
+    exponent = two.adjusted()
     if 0.01 <= a < 99.5:
-        return f"{sign}{a:.{max(0, 1 - int(exponent))}f}"
-    return f"{sign}{mantissa}×{power(int(exponent))}"
+        return sign + fixed(float(two), max(0, 1 - exponent))
+    return f"{sign}{fixed(float(two.scaleb(-exponent)), 1)}×{power(exponent)}"
 
 
 def limit_of(values: Sequence[float]) -> float:

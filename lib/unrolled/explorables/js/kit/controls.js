@@ -29,17 +29,21 @@ export function slider(view, { key, name, symbol = "", text = "", min, max, step
   view.on(input, "input", () => view.set({ [key]: Number(input.value) }, `slider:${key}`));
   view.atEnd(release);
   let drawn = null;
+  function follow() {
+    const value = view.state[key];
+    if (drawn === value) return;
+    drawn = value;
+    if (Number(input.value) !== value) input.value = value;
+    setText(output, format(value));
+    input.setAttribute("aria-valuetext", format(value));
+  }
   view.add({
     draw() {
-      const value = view.state[key];
       const locked = view.isLocked(key) || disabled();
       if (input.disabled !== locked) input.disabled = locked;
-      if (drawn === value) return;
-      drawn = value;
-      if (Number(input.value) !== value) input.value = value;
-      setText(output, format(value));
-      input.setAttribute("aria-valuetext", format(value));
+      if (held || !view.held()) follow();
     },
+    text: follow, // what another gesture moves follows at the pace of texts
   });
   return root;
 }
