@@ -457,7 +457,7 @@ def test_words() -> None:
         *("0", "1", "1", "32", "3.2×10⁻³¹¹", "1.0×10³²⁰"),
     ]
     assert near_one(1 - 1e-8) == "1"
-    assert complex_text([0.8 + 0.6j, 0.8 - 0.6j]) == "0.800 ± 0.600 i"
+    assert complex_text([0.8 + 0.6j, 0.8 - 0.6j]) == "0.800 ± 0.600i"
     assert complex_text([-1 + 0j, 0.5 + 0j]) == "−1.000, 0.500"
 
 
@@ -799,7 +799,11 @@ def test_a_drag_across_the_curve_chooses_k(opened: Open) -> None:
     drag(page, at(40), at(30), at(19))
     assert assert_numbers(page)["steps"] == 19
     assert "9.8" in page.locator(".u-readout [data-q=norm]").inner_text()
-    assert inked(page, "norms", at(19)[0], box["height"] / 2)
+    # The mark of k, and the norm on the axis from 10^-3 to 10^3.
+    assert inked(page, "norms", at(19)[0], box["height"] / 2 + 40, "muted")
+    height = 212 - (JacobianFlow().log10_norms[19] + 3) / 6 * (212 - 42)
+    assert inked(page, "norms", at(19)[0], height, "gradient")
+    assert not inked(page, "norms", at(19)[0], height - 30, "gradient")
     drag(page, at(19), at(-20))
     assert assert_numbers(page)["steps"] == 1
     drag(page, at(19), at(120))

@@ -149,7 +149,7 @@ def complex_text(values: Sequence[complex]) -> str:
     first, second = values
     if abs(first.imag) < SAME:
         return f"{fixed(first.real, 3)}, {fixed(second.real, 3)}"
-    return f"{fixed(first.real, 3)} ± {fixed(abs(first.imag), 3)} i"
+    return f"{fixed(first.real, 3)} ± {fixed(abs(first.imag), 3)}i"
 
 
 # The picture

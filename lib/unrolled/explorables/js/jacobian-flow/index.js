@@ -61,9 +61,19 @@ export function render({ model, el }) {
     shapes: Array.from(now.log10, (_, k) => shape(now.M, k)),
   }));
 
-  const { planes, norms, follow } = panels(view, { flow: () => now, has, driven });
+  const { planes, norms, follow, pulling } = panels(view, { flow: () => now, has, driven });
 
-  const entry = (key, row, column) => slider(view, {
+  // While a column is pulled its two sliders follow at the pace of texts: in the page each takes its time.
+  const paced = {
+    ...view,
+    add: ({ draw }) => view.add({
+      draw: (changed) => {
+        if (!pulling()) draw(changed);
+      },
+      text: draw,
+    }),
+  };
+  const entry = (key, row, column) => slider(paced, {
     key, name: `W ${row} ${column}: entry of W, row ${row}, column ${column}`, symbol: `w_{${row}${column}}`, min: -2, max: 2,
   });
   const controls = html(

@@ -32,7 +32,7 @@ export function panels(view, { flow, has, driven }) {
         p.half = side / 2;
         p.x = p.half;
         p.y = TITLE + p.half;
-        title(ctx, colours);
+        title(ctx, colours, side);
         text(ctx, role(side), 0, 33, { colour: colours.muted, size: 12 });
         ctx.fillStyle = colours.track;
         ctx.fillRect(0, TITLE, side, side);
@@ -110,7 +110,7 @@ export function panels(view, { flow, has, driven }) {
 
   // The hand takes the nearer column from wherever it is, and the column moves as the hand does.
   let grip = null;
-  draggable(view, columns.root, {
+  const columnDrag = draggable(view, columns.root, {
     hit({ x, y }) {
       if (y < TITLE) return null;
       const near = [0, 1].filter(free).map((j) => [j, Math.hypot(tip(j)[0] - x, tip(j)[1] - y)]);
@@ -142,10 +142,11 @@ export function panels(view, { flow, has, driven }) {
 
   const shapes = plane({
     name: "ellipses", label: "The unit circle under the Jacobian of 1 to k steps", when: [...RUN, "steps"],
-    title(ctx, colours) {
+    title(ctx, colours, side) {
+      const small = side < 170;
       let end = measured(ctx, "unit circle, ", 0, 16, { colour: colours.ink, weight: 600 });
       end = letter(ctx, "k", "", end, 16, { colour: colours.ink, size: 16 });
-      text(ctx, " steps back", end, 16, { colour: colours.ink, weight: 600 });
+      text(ctx, small ? " steps" : " steps back", end, 16, { colour: colours.ink, weight: 600 });
     },
     role: (side) => (side < 150 ? "size: log axis below" : side < 240 ? "size on the log axis below" : "shapes are true; size on the log axis below"),
     still(ctx, p, colours) {
@@ -188,7 +189,7 @@ export function panels(view, { flow, has, driven }) {
   plane({
     name: "complex", label: "Eigenvalues and singular values in the complex plane", when: MATRIX,
     title: bold("complex plane"),
-    role: (side) => (side < 190 ? "× eigen-, ◇ singular val." : "× eigenvalues, ◇ singular values"),
+    role: (side) => (side < 160 ? "× eigen-, ◇ singular" : side < 190 ? "× eigen-, ◇ singular val." : "× eigenvalues, ◇ singular values"),
     still(ctx, p, colours) {
       const unit = p.half / limit;
       circle(ctx, p.x, p.y, unit, { colour: colours.muted });
@@ -334,5 +335,5 @@ export function panels(view, { flow, has, driven }) {
   });
   if (!view.frozen) norms.root.classList.add("jf-across");
 
-  return { planes, norms: norms.root, follow };
+  return { planes, norms: norms.root, follow, pulling: columnDrag.held };
 }

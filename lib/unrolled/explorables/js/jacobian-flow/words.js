@@ -99,5 +99,5 @@ export const span = (v) => SPANS.find((s) => 1.03 * v <= s) ?? SPANS[SPANS.lengt
 
 export function complexText([first, second]) {
   if (Math.abs(first[1]) < SAME) return `${fixed(first[0], 3)}, ${fixed(second[0], 3)}`;
-  return `${fixed(first[0], 3)} ± ${fixed(Math.abs(first[1]), 3)} i`;
+  return `${fixed(first[0], 3)} ± ${fixed(Math.abs(first[1]), 3)}i`;
 }
