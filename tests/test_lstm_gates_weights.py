@@ -1,5 +1,6 @@
 """LSTMGates where weights are the handles, and its coupled variant: numbers, errors, the page."""
 
+import html
 import json
 import math
 import re
@@ -9,12 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import Open
+from explorable_pages import box_of, frame
+from playwright.sync_api import Page, expect
 
 from unrolled.bptt import backward, unroll
 from unrolled.cells import lstm, lstm_coupled, lstm_peephole
 from unrolled.explorables.lstm_gates import LSTMGates
 from unrolled.explorables.lstm_gates_painted import PRESETS as PAINTED_PRESETS
 from unrolled.explorables.lstm_gates_painted import READ_STEP, challenge_candidate, preset_rows
+from unrolled.explorables.lstm_gates_picture import count_text, describe_weights
 from unrolled.explorables.lstm_gates_weights import (
     KEYS,
     PRESETS,
@@ -511,3 +517,344 @@ def test_words() -> None:
     assert "gives below 10⁻¹⁵" in shut.picture()[1]
     own = LSTMGates(mode="weights", step=lstm.step).picture()[1]
     assert "Through the step function given" in own
+
+
+# ------------------------------------------------------------------------------- JavaScript's numbers
+
+Run = Callable[[str, str, Any], Any]
+
+
+def far(found: Any, expected: Any) -> float:
+    value, other = np.asarray(expected, dtype=float), np.asarray(found, dtype=float)
+    assert value.shape == other.shape
+    return float(np.max(np.abs(value - other) / np.maximum(1, np.abs(value))))
+
+
+@pytest.mark.browser
+def test_one_step_in_javascript(in_javascript: Run) -> None:
+    """T = 2, so that the gradient is that of one step: 1,000 random weights and states."""
+    rng = np.random.default_rng(0)
+    cases = [random_case(rng, 2) for _ in range(1000)]
+    text = in_javascript(
+        "lstm-gates/weights-math.js",
+        "(m, text) => JSON.stringify(JSON.parse(text).map((c) => m.weightsTrace(...c)))",
+        json.dumps(cases),
+    )
+    for found, case in zip(json.loads(text), cases, strict=True):
+        wanted = weights_trace(*case)
+        assert found.keys() == wanted.keys()
+        assert max(far(found[key], wanted[key]) for key in KEYS) <= 1e-12
+
+
+@pytest.mark.browser
+def test_trajectories_in_javascript(in_javascript: Run) -> None:
+    """To 1e-9, wherever one ulp of the inputs grows by less than 1e3; and the words are the same."""
+    rng = np.random.default_rng(1)
+    cases = [random_case(rng, int(rng.integers(1, 101))) for _ in range(250)]
+    cases += [
+        (variant, *split(weights_preset(name, variant, 24)), 0.0)
+        for name in PRESETS
+        for variant in VARIANTS
+    ]
+    text = in_javascript(
+        "lstm-gates/weights-math.js",
+        """(m, text) => JSON.stringify(JSON.parse(text).map(([variant, w, x, c0]) => {
+          const trace = m.weightsTrace(variant, w, x, c0);
+          return [trace, m.describeWeights({ ...w, x, variant, driven: null }, trace)];
+        }))""",
+        json.dumps(cases),
+    )
+    calm = 0
+    for (found, words), (variant, w, x, c0) in zip(json.loads(text), cases, strict=True):
+        wanted = weights_trace(variant, w, x, c0)
+        up = {name: float(np.nextafter(value, np.inf)) for name, value in w.items()}
+        nudged = weights_trace(variant, up, np.nextafter(x, np.inf).tolist(), np.nextafter(c0, 9))
+        growth = max(far(nudged[key], wanted[key]) for key in KEYS) / np.finfo(float).eps
+        if growth < 1e3:
+            calm += 1
+            assert max(far(found[key], wanted[key]) for key in KEYS) <= 1e-9
+            assert words == describe_weights({**w, "x": x, "variant": variant}, wanted)
+    assert calm > 180, "most are not chaotic"
+
+
+def split(preset: dict[str, Any]) -> tuple[Weights, list[float]]:
+    return {name: preset[name] for name in WEIGHTS}, preset["x"]
+
+
+@pytest.mark.browser
+def test_presets_and_counts_in_javascript(in_javascript: Run) -> None:
+    cases = [(n, v, T) for n in PRESETS for v in VARIANTS for T in (1, 2, 5, 24, 100)]
+    found = in_javascript(
+        "lstm-gates/weights-math.js", "(m, cs) => cs.map((c) => m.weightsPreset(...c))", cases
+    )
+    assert found == [weights_preset(*case) for case in cases]
+    painted = [(n, T, v) for n in PAINTED_PRESETS for v in VARIANTS for T in (1, 2, 5, 24, 300)]
+    found = in_javascript("lstm-gates/math.js", "(m, cs) => cs.map((c) => m.preset(...c))", painted)
+    assert found == [preset_rows(*case) for case in painted]
+    sizes = [(v, D, H) for v in VARIANTS for D, H in ((1, 1), (5, 7), (1000, 1000))]
+    found = in_javascript(
+        "lstm-gates/weights-math.js",
+        "(m, cs) => cs.map((c) => [m.parameterCount(...c), m.countText(...c)])",
+        sizes,
+    )
+    for (count, words), (v, D, H) in zip(found, sizes, strict=True):
+        assert count == parameter_count(v, D, H)
+        assert words.replace("\u00a0", " ") == count_text(v, D, H, count)
+
+
+# ------------------------------------------------------------------------------- on the page
+
+HOST = "document.querySelector('[data-explorable]').explorable"
+
+
+def state_of(page: Page) -> dict[str, Any]:
+    names = [*LSTMGates.handles, "preset"]
+    found: dict[str, Any] = page.evaluate(
+        f"names => Object.fromEntries(names.map(n => [n, {HOST}.get(n)]))", names
+    )
+    return found
+
+
+def assert_the_library_is_drawn(page: Page) -> None:
+    state = state_of(page)
+    weights = {name: state[name] for name in WEIGHTS}
+    wanted = weights_trace(state["variant"], weights, state["x"], state["c0"])
+    found = page.evaluate(f"{HOST}.results()")
+    for key in KEYS:
+        # The preset "explode" is as sensitive as its gradient is large.
+        assert far(found[key], wanted[key]) <= 1e-14 * max(1e5, *map(abs, wanted["gradient"])), key
+    words = describe_weights({**state}, wanted)
+    expect(page.locator(".u-says")).to_have_text(words)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_drag_of_a_weight_and_of_the_input(opened: Open, variant: str) -> None:
+    page = opened(LSTMGates("leak", mode="weights", variant=variant).to_html())
+    assert_the_library_is_drawn(page)
+    for key in ("w_ch", "b_f"):
+        box = box_of(page.locator(f".u-range[data-key={key}]"))
+        y = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + box["width"] / 2, y)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.7, y, steps=4)
+        page.mouse.up()
+        frame(page)
+        assert state_of(page)[key] == pytest.approx(4, abs=1)
+        assert_the_library_is_drawn(page)
+    row = box_of(page.locator("[data-row=x][role=group]"))
+    page.mouse.move(row["x"] + 1, row["y"] + 1)
+    page.mouse.down()
+    page.mouse.move(row["x"] + row["width"] - 1, row["y"] + row["height"] - 1)
+    page.mouse.up()
+    frame(page)
+    x = state_of(page)["x"]
+    assert (x[0], x[-1]) == (pytest.approx(2, abs=0.15), pytest.approx(-2, abs=0.15))
+    assert_the_library_is_drawn(page)
+    assert state_of(page)["preset"] is None
+    for _ in range(3):
+        page.get_by_role("button", name="undo").click()
+    frame(page)
+    assert state_of(page)["preset"] == "leak"
+    assert_the_library_is_drawn(page)
+
+
+@pytest.mark.browser
+def test_keys_and_sliders_have_names(opened: Open) -> None:
+    page = opened(LSTMGates("explode", mode="weights", variant="peephole").to_html())
+    names = page.locator(".u-range").evaluate_all("all => all.map(e => e.ariaLabel)")
+    assert len(names) == len(set(names)) == 15
+    slider = page.get_by_role("slider", name="input gate: weight of h")
+    expect(slider).to_have_attribute("aria-valuetext", "6.00")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    frame(page)
+    assert state_of(page)["w_ih"] == pytest.approx(5.9)
+    page.keyboard.press("End")
+    frame(page)
+    assert state_of(page)["w_ih"] == 10
+    assert_the_library_is_drawn(page)
+    page.get_by_role("slider", name="input x, step 3 of 24").focus()
+    page.keyboard.press("PageUp")
+    frame(page)
+    assert state_of(page)["x"][2] == pytest.approx(0.25)
+    expect(page.locator(".u-step")).to_have_text("step 3")
+    shown = page.locator(".u-readout [data-q=gradient]").get_attribute("data-value")
+    assert float(shown or "nan") == page.evaluate(f"{HOST}.results().gradient[2]")
+    assert_the_library_is_drawn(page)
+
+
+@pytest.mark.browser
+def test_presets_modes_and_variants(opened: Open) -> None:
+    """What a click sets is what Python sets."""
+    page = opened(LSTMGates("leak").to_html())
+    own = LSTMGates("leak")
+
+    def click(name: str) -> None:
+        page.get_by_role("button", name=name, exact=True).click()
+        frame(page)
+
+    def same_state() -> None:
+        frame(page)
+        wanted = {key: value for key, value in own.state().items() if key != "challenge"}
+        assert state_of(page) == wanted
+
+    click("set the weights")
+    expect(page.get_by_role("button", name="set the weights")).to_be_focused()
+    own.mode = "weights"
+    same_state()
+    for preset in PRESETS:
+        for variant, text in VARIANT_TEXTS.items():
+            click(preset)
+            click(text)
+            own.preset = preset
+            own.variant = variant
+            same_state()
+            assert_the_library_is_drawn(page)
+    assert page.locator("[data-key=w_ix]").is_hidden(), "coupled: the input gate has no weights"
+    click("paint the gates")
+    own.mode = "painted"
+    same_state()
+    assert own.preset == "leak"
+    click("LSTM")
+    own.variant = "lstm"
+    same_state()
+    click("forget")
+    click("coupled: i = 1 − f")
+    own.preset = "forget"
+    own.variant = "coupled"
+    same_state()
+    found = page.evaluate(f"{HOST}.results()")
+    np.testing.assert_allclose(found["c"], own.trace["c"], rtol=1e-12, atol=1e-15)
+    page.mouse.click(*middle_of(page, "input", 5))
+    frame(page)
+    same_state()
+    bar = page.locator("[data-row=input][data-step='5']")
+    expect(bar).to_have_attribute("aria-disabled", "true")
+    expect(bar).to_have_attribute("aria-valuenow", "0")
+    # The whole way back, in one.
+    click("reset")
+    assert state_of(page) == {
+        k: v for k, v in LSTMGates("leak").state().items() if k != "challenge"
+    }
+
+
+VARIANT_TEXTS = {"lstm": "LSTM", "peephole": "with peepholes", "coupled": "coupled: i = 1 − f"}
+
+
+def middle_of(page: Page, row: str, step: int) -> tuple[float, float]:
+    box = box_of(page.locator(f"[data-row={row}][data-step='{step}']"))
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.mark.browser
+def test_parameters_of_a_layer(opened: Open) -> None:
+    page = opened(LSTMGates(mode="weights").to_html())
+    words = page.locator(".u-count-words")
+    expect(words).to_contain_text("This unit has 12 parameters")
+    page.get_by_role("spinbutton", name="inputs D").fill("5")
+    page.get_by_role("spinbutton", name="hidden units H").fill("7")
+    expect(words).to_contain_text("H = 7 units on D = 5 inputs has 364 parameters")
+    expect(words).to_contain_text("LSTM 364 · with peepholes 385 · coupled 273")
+    page.get_by_role("spinbutton", name="inputs D").fill("2.5")
+    expect(page.locator(".u-complaint").first).to_have_text("a whole number from 1 to 1000")
+    assert state_of(page)["D"] == 5
+
+
+@pytest.mark.browser
+def test_own_step_keeps_its_picture(opened: Open) -> None:
+    """Without a kernel: the trace of the reader's cell as Python drew it, and nothing that moves."""
+    w = LSTMGates("explode", mode="weights", step=lstm.step)
+    page = opened(w.to_html())
+    found = page.evaluate(f"{HOST}.results()")
+    for key in KEYS:
+        np.testing.assert_allclose(found[key], w.trace[key], rtol=1e-8)
+    expect(page.locator(".u-says")).to_contain_text("Through the step function given")
+    expect(page.locator(".u-note")).to_contain_text("A Python function draws this picture")
+    assert page.locator(".u-range:enabled").count() == 0
+    expect(page.get_by_role("button", name="paint the gates")).to_be_disabled()
+
+
+@pytest.mark.browser
+def test_locks_of_the_weights(opened: Open) -> None:
+    w = LSTMGates("leak", mode="weights", lock=["w_fh", "mode", "variant", "x"])
+    page = opened(w.to_html())
+    expect(page.locator("[data-key=w_fh]")).to_be_disabled()
+    expect(page.locator("[data-key=w_ch]")).to_be_enabled()
+    for name in ("paint the gates", "set the weights", "LSTM", "with peepholes"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    page.mouse.click(*middle_of(page, "x", 5))
+    frame(page)
+    assert state_of(page)["x"] == w.x
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_accessible_at_every_width(opened: Open, theme: str, width: int) -> None:
+    for variant in VARIANTS:
+        w = LSTMGates("explode", mode="weights", variant=variant)
+        page = opened(w.to_html(), theme=theme, viewport={"width": width, "height": 1000})
+        report = Axe().run(
+            page, options={"rules": {"target-size": {"enabled": True}}, "preload": False}
+        )
+        assert report.response["violations"] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 390, 600, 700, 900, 1280])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nothing_jumps_when_the_weights_come_alive(opened: Open, variant: str, width: int) -> None:
+    host = LSTMGates("explode", mode="weights", variant=variant).to_html()
+    page = opened(host, viewport={"width": width, "height": 2500})
+    reserved, used = page.evaluate(
+        """() => [parseFloat(getComputedStyle(document.querySelector('.unrolled-frame')).minHeight),
+                  document.querySelector('.unrolled').offsetHeight]"""
+    )
+    assert used <= reserved <= used + 60
+
+
+@pytest.mark.browser
+def test_a_link_to_the_other_mode(opened: Open) -> None:
+    page = opened(LSTMGates().to_html())
+    page.get_by_role("button", name="set the weights").click()
+    page.get_by_role("button", name="explode").click()
+    page.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', { configurable: true,"
+        " value: { writeText: async (text) => { window.copied = text } } })"
+    )
+    page.get_by_role("button", name="copy link").click()
+    fragment = "#" + page.evaluate("copied").split("#")[1]
+    other = opened(LSTMGates().to_html(), fragment=fragment)
+    frame(other)
+    assert state_of(other) == state_of(page)
+    assert state_of(other)["preset"] == "explode"
+    expect(other.get_by_role("button", name="explode")).to_have_attribute("aria-pressed", "true")
+    assert_the_library_is_drawn(other)
+
+
+@pytest.mark.browser
+def test_states_that_do_not_fit_keep_the_picture(opened: Open) -> None:
+    good = LSTMGates(mode="weights").page_state()
+    bad = [
+        good | {"preset": "explode", "mode": "painted"},
+        good | {"x": [*good["x"][1:], 3.0]},
+        good | {"x": good["x"][1:]},
+        good | {"w_fx": 11},
+        good | {"variant": "gru"},
+        good | {"D": 1.5},
+        LSTMGates(T=101).page_state() | {"mode": "weights"},
+    ]
+    hosts = [
+        re.sub(
+            r'data-state="[^"]*"',
+            lambda _, state=state: f'data-state="{html.escape(json.dumps(state))}"',
+            LSTMGates().to_html(),
+        )
+        for state in bad
+    ]
+    page = opened(*hosts)
+    notes = page.locator(".unrolled-note").all_text_contents()
+    for note, what in zip(notes, ("preset", "x", "x", "w_fx", "variant", "D", "x"), strict=True):
+        assert f"({what}: expected" in note
