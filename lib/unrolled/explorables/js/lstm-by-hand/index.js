@@ -13,7 +13,6 @@ export const presets = PRESETS;
 
 const FIELDS = [...NUMBERS, "dh", "dc"];
 const STEP = 0.05; // what an arrow key changes, and the wheel of a field every other pixel
-const RIDGE = 8; // px from one ridge of a wheel to the next
 
 // The handles of a host element's state, checked; throws an Error that says what is wrong.
 export function validated(state) {
@@ -41,26 +40,31 @@ export function render({ model, el }) {
   });
   const { state } = view;
   let numbers = null; // in full precision
-  let gradients = null;
+  let gradients = null; // these two when texts are written
+  let compared = null;
   view.compute(() => {
     numbers = forward(state);
-    gradients = null; // when texts are written
+    gradients = compared = null;
   });
   const back = () => (gradients ??= backward(state));
+  const told = () => (compared ??= answers(state, numbers, state.digits));
+  // While a hand drags, texts change half and half: one time what is forward, one time what is backward.
+  let turn = 0;
+  const now = (half) => !view.held() || turn % 2 === half;
+  view.add({ text: () => { turn += 1; } });
   const outcome = () => {
     const driven = view.driven();
     if (!driven) return null;
     return driven.own ? driven.differs : false;
   };
 
-  const working = compared(view, () => numbers);
   view.body.append(
-    html("div", { class: "lh-top" }, givenNumbers(view, () => numbers), working),
-    ...forwardPart(view, () => numbers),
-    ...backwardPart(view, () => numbers, back),
+    html("div", { class: "lh-top" }, givenNumbers(view, () => numbers), working(view, () => numbers, told, () => now(0))),
+    ...forwardPart(view, () => numbers, told, () => now(0)),
+    ...backwardPart(view, () => numbers, back, () => now(1)),
     ownPart(view, () => ({ ...back(), ...numbers })),
   );
-  view.words(() => describe(state, numbers, back(), outcome()));
+  view.words(() => describe(state, numbers, back(), outcome(), told()));
   view.results(() => ({
     forward: numbers, backward: back(), lines: lineNumbers(state, numbers, state.precision, state.digits),
     slips: slipsAt(state, numbers, state.digits), differs: view.driven()?.differs ?? [],
@@ -71,10 +75,10 @@ export function render({ model, el }) {
 
 // ---- what is given ---------------------------------------------------------------------------------------
 
-// A field with a wheel below it: ridges that follow a pointer sideways, 0.05 every two pixels.
+// A field with a wheel below it: ridges to drag sideways, 0.05 every two pixels. They stand still, as what
+// moves under a hand is dear: the number tells.
 function cell(view, key, name, symbol = "") {
-  const ridges = html("div", { class: "lh-ridges" });
-  const wheel = html("div", { class: "lh-wheel", "aria-hidden": "true", "data-wheel": key }, ridges);
+  const wheel = html("div", { class: "lh-wheel", "aria-hidden": "true", "data-wheel": key });
   const field = numberField(view, { key, name, symbol, min: -LIMIT, max: LIMIT, step: STEP });
   const root = html("div", { class: "lh-cell" }, field, wheel);
   const set = (value) => view.set({ [key]: value }, `wheel:${key}`);
@@ -86,15 +90,10 @@ function cell(view, key, name, symbol = "") {
     },
     cancel: ({ from }) => set(from),
   });
-  let drawn = null;
+  let locked = false;
   view.add({
     draw() {
-      const value = view.state[key];
-      if (value === drawn) return;
-      if (drawn === null || view.isLocked(key)) root.classList.toggle("lh-still", view.isLocked(key));
-      drawn = value;
-      const place = (value * 2) / STEP;
-      ridges.style.transform = `translateX(${(place - RIDGE * Math.floor(place / RIDGE)).toFixed(1)}px)`;
+      if (view.isLocked(key) !== locked) root.classList.toggle("lh-still", (locked = !locked));
     },
   });
   return root;
@@ -148,7 +147,7 @@ function digitsOf() {
 const ROWS = [["f_t", "f"], ["i_t", "i"], ["c~_t", "c_tilde"], ["c_t", "c"], ["o_t", "o"], ["tanh c_t", "tanh_c"], ["h_t", "h"]];
 const SLIPS = { c_tilde: "the candidate's tanh is cut", c: "products are rounded before they are added", tanh_c: "tanh c is cut" };
 
-function compared(view, numbers) {
+function working(view, numbers, told, now) {
   const { state } = view;
   const heads = { full: "rounded at the end", rounded: "rounded at every step", source: "the source's slips" };
   const columns = PRECISIONS.map((p) => html("th", { scope: "col", "data-precision": p }, heads[p]));
@@ -169,8 +168,9 @@ function compared(view, numbers) {
       for (const box of [...columns, ...boxes.flat()]) box.classList.toggle("lh-chosen", box.dataset.precision === marked);
     },
     text() {
+      if (!now()) return;
       const { digits } = state;
-      const shown = answers(state, numbers(), digits);
+      const shown = told();
       ROWS.forEach(([, name], k) => PRECISIONS.forEach((p, j) => cells[k][j].set(shown[p][name], shown.full[name])));
       setText(caption, `To ${digits} decimal${digits > 1 ? "s" : ""}`);
       const here = slipsAt(state, numbers(), digits);
@@ -199,6 +199,7 @@ const bound = (text) =>
 function lineOf(source, symbols) {
   const part = (...children) => html("span", { class: "lh-part" }, ...children);
   const between = Array.from({ length: MOST }, () => part());
+  const before = between.map(() => "");
   const result = digitsOf();
   const relation = html("span", {});
   const note = html("span", { class: "lh-note" });
@@ -210,7 +211,12 @@ function lineOf(source, symbols) {
     set(line, right) {
       const numbers = line.parts.slice(source.length);
       const end = numbers.pop();
-      between.forEach((span, k) => setText(span, numbers[k] ? bound(numbers[k].join(" ")) : ""));
+      between.forEach((span, k) => {
+        const text = numbers[k] ? numbers[k].join(" ") : "";
+        if (text === before[k]) return;
+        before[k] = text;
+        setText(span, bound(text));
+      });
       setText(relation, `${end[0]}\u00a0`);
       result.set(end[1], right ?? end[1]);
       setText(note, line.note);
@@ -238,7 +244,7 @@ function listOf(name, title, make, right = () => undefined) {
   };
 }
 
-function forwardPart(view, numbers) {
+function forwardPart(view, numbers, told, now) {
   const { state } = view;
   const worked = {
     full: () => "Forward, in full precision",
@@ -247,10 +253,11 @@ function forwardPart(view, numbers) {
   };
   const list = listOf(
     "forward", "Forward", () => lines(state, numbers(), state.precision, state.digits),
-    (line) => (state.precision === "full" || !(line.key in COLOUR) ? undefined : answers(state, numbers(), state.digits).full[line.key]),
+    (line) => (state.precision === "full" || !(line.key in COLOUR) ? undefined : told().full[line.key]),
   );
   view.add({
     text() {
+      if (!now()) return;
       setText(list.heading, worked[state.precision]());
       list.text();
     },
@@ -258,7 +265,7 @@ function forwardPart(view, numbers) {
   return [list.heading, list.root];
 }
 
-function backwardPart(view, numbers, back) {
+function backwardPart(view, numbers, back, now) {
   const { state } = view;
   const list = listOf("backward", "Backward, in full precision", () => backwardLines(state, numbers(), back()));
   const cells = GATES.map((g) => [`dw_${g}x`, `dw_${g}h`, `db_${g}`].map((name) => [name, html("td", { "data-q": name })]));
@@ -278,12 +285,9 @@ function backwardPart(view, numbers, back) {
     ),
     html("tbody", {}, ...GATES.map((g, k) => html("tr", {}, html("th", { scope: "row" }, ...equation(LETTER[g])), ...cells[k].map(([, td]) => td)))),
   );
-  let turn = false;
   view.add({
     text() {
-      // While a hand drags, every other time: the half that is read first comes first.
-      turn = !turn;
-      if (view.held() && turn) return;
+      if (!now()) return;
       list.text();
       for (const [name, td] of cells.flat()) setText(td, short(back()[name]).text);
     },
