@@ -546,6 +546,44 @@ def test_a_drag_on_the_map_moves_the_start(opened: Open) -> None:
 
 
 @pytest.mark.browser
+def test_a_swipe_over_the_map_scrolls_and_a_finger_that_rests_drags(opened: Open) -> None:
+    page = opened(
+        ErrorWall("plateau").to_html(),
+        "<div style='height: 2000px'></div>",
+        viewport={"width": 390, "height": 700},
+        has_touch=True,
+        is_mobile=True,
+    )
+    session = page.context.new_cdp_session(page)
+    box = box_of(page.locator(".u-map"))
+    x, y = box["x"] + 200, box["y"] + 150
+
+    def swipe(rest: int) -> None:
+        def send(kind: str, *points: dict[str, float]) -> None:
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+
+        send("touchStart", {"x": x, "y": y})
+        page.wait_for_timeout(rest)
+        for k in range(1, 9):
+            send("touchMove", {"x": x, "y": y - 10 * k})
+        send("touchEnd")
+
+    before = handles(page)
+    swipe(rest=0)
+    page.wait_for_function("scrollY > 20")
+    assert handles(page) == before
+    expect(page.get_by_role("button", name="undo")).to_be_disabled()
+    page.evaluate("scrollTo(0, 0)")
+    swipe(rest=300)
+    assert page.evaluate("scrollY") == 0
+    state = assert_numbers(page)
+    assert (state["w"], state["b"]) != (before["w"], before["b"])
+    expect(page.get_by_role("slider", name="b,")).to_have_attribute(
+        "aria-valuetext", f"−{-state['b']:.2f}"
+    )
+
+
+@pytest.mark.browser
 def test_other_paths_come_when_the_hand_rests(opened: Open) -> None:
     page = opened(ErrorWall("clipped", updates=12).to_html())  # few: the wall is chaotic
     assert list(results(page)["paths"]) == list(CLIPS)

@@ -294,16 +294,18 @@ export function render({ model, el }) {
 
   const ground = html("div", { class: "u-map", "data-bench": "1" });
   const still = () => view.isLocked("w") && view.isLocked("b");
-  let before = null;
-  const put = (at) => view.set(pointAt(at, place.map), "map");
+  let moved = false;
+  const put = (at) => {
+    moved = view.set(pointAt(at, place.map), "map") || moved;
+  };
   const hand = draggable(view, ground, {
     hit: () => (still() ? null : "start"),
     start(_target, at) {
-      before = { w: state.w, b: state.b, preset: state.preset };
+      moved = false;
       put(at);
     },
     move: (_target, at) => put(at),
-    cancel: () => view.set(before, "map"),
+    cancel: () => moved && view.undo(),
   });
   panel.root.append(ground);
   view.add({
