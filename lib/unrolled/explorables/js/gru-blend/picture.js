@@ -444,7 +444,7 @@ function resets({ view, place, now }) {
   });
   return {
     label: "h of the same weights with the reset gate before and after the product",
-    height: (width) => (width < 600 ? 186 : 142),
+    height: (width) => (width < 600 ? 195 : 142),
     note,
     noted(width, above) {
       const { narrow, right } = place(width);
