@@ -121,7 +121,8 @@ class Picture:
 
     def grid(self, left: float, right: float, ticks: Sequence[tuple[float, str]]) -> None:
         """Add horizontal lines at y, each with its label on the left."""
-        self.add(f'<path class="g" d="{"".join(f"M{px(left)} {px(y)}H{px(right)}" for y, _ in ticks)}"/>')
+        d = "".join(f"M{px(left)} {px(y)}H{px(right)}" for y, _ in ticks)
+        self.add(f'<path class="g" d="{d}"/>')
         for y, label in ticks:
             self.text(left - 6, y + 4, label, "t", "end")
 

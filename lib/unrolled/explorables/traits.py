@@ -1,4 +1,4 @@
-"""Traits that check: what a reader, a page or a program sets, with errors that name the argument."""
+"""Traits that check what a reader, a page or a program sets; errors name the argument."""
 
 from __future__ import annotations
 
