@@ -313,7 +313,7 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "intro.md": "# Start\n\nThe first words, $x$.\n\nPlain words that describe the page.\n",
         "a.md": "# A\n\n$$ a \\odot b $$ (eq-a)\n\n$$ c $$ (eq-c)\n\n"
         "```{figure} _static/x.svg\n:alt: X\nCaption.\n```\n\n"
-        '<div data-explorable="x"></div>\n',
+        '<div data-explorable="lstm-gates"></div>\n',
         "b.md": "# B\n\nSee {eq}`eq-c` and [](#here).\n\n## Here\n\nText.\n\n"
         ":::{note}\n:class: dropdown\nFolded.\n:::\n",
     }
@@ -350,7 +350,7 @@ def test_equations_are_numbered_and_referred_to(small_book: Path) -> None:
 def test_explorables_are_loaded_where_they_are(small_book: Path) -> None:
     for name, has in [("book/a.html", True), ("book/b.html", False), ("search.html", False)]:
         soup = page(small_book, name)
-        assert bool(soup.select('script[src*="unrolled-explorables.js"][defer]')) is has
+        assert bool(soup.select('script[src*="lstm-gates.js"][defer]')) is has
         assert bool(soup.select('link[href*="unrolled-explorables.css"]')) is has
 
 

@@ -94,9 +94,7 @@ class Explorable(anywidget.AnyWidget):  # type: ignore[misc]
             kwargs["preset"] = name
         elif preset is not None:
             kwargs["preset"] = preset
-        super().__init__(
-            **(values | given), challenge=challenge, _lock=self._locks(lock), **kwargs
-        )
+        super().__init__(**(values | given), challenge=challenge, _lock=self._locks(lock), **kwargs)
         self._forget_preset()
         self._ready = True
         self.observe(self._changed, [*self.handles, "challenge"])

@@ -28,6 +28,7 @@ from unrolled import flow, readout
 from unrolled.bptt import backward, unroll
 from unrolled.cells.protocol import Array, Cell
 from unrolled.checks import check_cell, check_count, check_number
+from unrolled.explorables.explorable import rounded
 from unrolled.explorables.traits import integer, number
 from unrolled.optimizers import Optimizer, adam
 from unrolled.tasks import Task
@@ -332,7 +333,7 @@ def record(
             "name": cell_name if name is None else name,
             "settings": settings,
             "made_with": {"numpy": np.__version__, "python": platform.python_version()},
-            "baseline": float(task.baseline),
+            "baseline": rounded(float(task.baseline)),
             "frames": list(range(0, updates + 1, every)),
             "inputs": _digits(sequence.xs[:, 0, 0]),
             "marks": np.flatnonzero(sequence.xs[:, 1, 0]).tolist(),
