@@ -1,5 +1,6 @@
 """What all tests share: trouble made fatal, the built site, and a browser."""
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,10 @@ def site() -> Path:
     """The site, built by the command that readers use; nothing is rebuilt that is up to date."""
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
     command += ["--builder", "html", "-W", "-n", "--keep-going"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with (ROOT / "_build" / "lock").open("w") as lock:  # one worker at a time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         pytest.fail(f"the book does not build:\n{done.stdout}\n{done.stderr}", pytrace=False)
     return ROOT / "_build" / "html"

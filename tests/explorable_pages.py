@@ -2,10 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+from unrolled import explorables
 from unrolled.explorables.explorable import STATIC
+
+ALL = [
+    one
+    for name in explorables.__all__
+    if (one := getattr(explorables, name)) is not explorables.Explorable
+]
 
 
 def html_page(*hosts: str, theme: str | None = None, script: bool = True) -> str:
@@ -69,3 +77,13 @@ def inked(page: Page, panel: str, x: float, y: float, quantity: str = "ink") -> 
         [panel, x, y, quantity],
     )
     return bool(drawn)
+
+
+def state_of(page: Page, names: tuple[str, ...], host: int = 0) -> dict[str, Any]:
+    """The handles as the page has them."""
+    state: dict[str, Any] = page.evaluate(
+        "([names, k]) => { const model = document.querySelectorAll('[data-explorable]')[k].explorable;"
+        " return Object.fromEntries(names.map(n => [n, model.get(n)])) }",
+        [list(names), host],
+    )
+    return state

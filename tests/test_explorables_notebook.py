@@ -7,23 +7,17 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
-from explorable_pages import box_of
+from explorable_pages import ALL, box_of
 from lab import lab
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from unrolled import explorables
 from unrolled.explorables import Explorable
 
 pytestmark = pytest.mark.browser
 
 SLOW = 60_000  # ms: a kernel and a bundle of JavaScript on a busy machine
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-ALL = [
-    one
-    for name in explorables.__all__
-    if (one := getattr(explorables, name)) is not explorables.Explorable
-]
 FRONTENDS = {"JupyterLab": "lab/tree", "Notebook 7": "notebooks"}
 
 # After the picture: what the reader has set, as JSON; then a preset, or the state at the beginning, from Python.
