@@ -64,7 +64,10 @@ def open_notebook(browser: Browser, address: str, frontend: str, name: str) -> P
     page = browser.new_page(viewport={"width": 1400, "height": 1300})
     page.goto(f"{address}/{FRONTENDS[frontend]}/{name}.ipynb?reset")
     # What is run before the kernel is there would be lost.
-    page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=SLOW)
+    if frontend == "JupyterLab":
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=SLOW)
+    else:
+        page.locator("[data-status=idle]").first.wait_for(state="attached", timeout=SLOW)
     return page
 
 

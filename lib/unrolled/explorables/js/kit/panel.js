@@ -56,7 +56,8 @@ export function createPanel(view, { label, height, across = null, still, live, w
     ctx.clearRect(0, 0, panel.width, panel.height);
     still?.(ctx, panel);
     bitmap?.close();
-    bitmap = back.transferToImageBitmap();
+    // A panel that has no room yet, in a tab that is not shown, has nothing to copy.
+    bitmap = panel.width && panel.height ? back.transferToImageBitmap() : null;
   }
   view.atEnd(() => bitmap?.close());
 
@@ -65,7 +66,7 @@ export function createPanel(view, { label, height, across = null, still, live, w
     const [left, top, right, bottom] = [x, y, x + wide, y + tall].map((v) => Math.round(v * ratio));
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.clearRect(left, top, right - left, bottom - top);
-    ctx.drawImage(bitmap, left, top, right - left, bottom - top, left, top, right - left, bottom - top);
+    if (bitmap) ctx.drawImage(bitmap, left, top, right - left, bottom - top, left, top, right - left, bottom - top);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   };
   panel.context = () => canvas.getContext("2d");
