@@ -574,7 +574,7 @@ def test_a_swipe_over_the_map_scrolls_and_a_finger_that_rests_drags(opened: Open
     assert handles(page) == before
     expect(page.get_by_role("button", name="undo")).to_be_disabled()
     page.evaluate("scrollTo(0, 0)")
-    swipe(rest=300)
+    swipe(rest=600)
     assert page.evaluate("scrollY") == 0
     state = assert_numbers(page)
     assert (state["w"], state["b"]) != (before["w"], before["b"])

@@ -55,7 +55,7 @@ def move_something(page: Page, explorable: Kind) -> dict[str, Any]:
 
 
 def button(page: Page, name: str) -> Locator:
-    return page.locator(".u-toolbar").first.get_by_role("button", name=name, exact=True)
+    return page.locator(".u-actions").first.get_by_role("button", name=name, exact=True)
 
 
 # ----------------------------------------------------------------------------- it is alive

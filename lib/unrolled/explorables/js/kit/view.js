@@ -278,7 +278,7 @@ export function createView({ model, el, kind, label, handles, presets = [], pres
     else if (action.startsWith("preset:")) choose(action.slice("preset:".length));
   });
   on(root, "keydown", (event) => {
-    if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && event.target.type !== "text") {
+    if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.target.matches(".u-link")) {
       undo();
       event.preventDefault();
     }
