@@ -573,6 +573,7 @@ def test_a_swipe_over_the_map_scrolls_and_a_finger_that_rests_drags(opened: Open
     page.wait_for_function("scrollY > 20")
     assert handles(page) == before
     expect(page.get_by_role("button", name="undo")).to_be_disabled()
+    page.wait_for_timeout(500)  # the scrolling comes to its end
     page.evaluate("scrollTo(0, 0)")
     swipe(rest=600)
     assert page.evaluate("scrollY") == 0
