@@ -305,6 +305,11 @@ def test_what_overflows_is_an_error_and_never_an_infinity(loop):
             OverflowError, match=r"states.h overflows float64: nan at index \(0, 0, 0\)"
         ):
             loop.unroll(rnn, p, below, np.full((2, 1, 1), 1e200))
+    p = rnn_relu.Params(1e200 * one, -1e200 * one, one)  # the same without a tanh to hide it
+    with pytest.raises(
+        OverflowError, match=r"states.h overflows float64: (inf|nan) at index \(0, 0, 0\)"
+    ):
+        loop.unroll(rnn_relu, p, rnn_relu.State(1e200 * one), np.full((2, 1, 1), 1e200))
     p = rnn.Params(0 * one, 1e4 * one, 0 * one)
     states, caches = loop.unroll(rnn, p, rnn.zero_state(1, 1), np.zeros((100, 1, 1)))
     up = rnn.State(np.ones_like(states.h))
