@@ -43,8 +43,8 @@ test: book browser
 	$(BIN)/mypy
 	# No progress bars, so that none is left half-way in an output that is compared.
 	TQDM_DISABLE=1 $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=120 book
-	# Three at a time, as browser tests mostly wait; a file is one worker's, as its tests share a server, a site or a kernel.
-	$(BIN)/pytest -n 3 --dist loadfile -m "not slow and not weekly" tests
+	# Three at a time, as browser tests mostly wait.
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow and not weekly" tests
 
 # A reference for tests and benchmarks, never a dependency of the book.
 $(TORCH): | $(READY)

@@ -1,13 +1,17 @@
 """Pages that hold explorables, without a kernel and opened from a folder."""
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 
 from unrolled import explorables
 from unrolled.explorables.explorable import STATIC
+
+Place = tuple[float, float]
 
 ALL = [
     one
@@ -38,6 +42,45 @@ def html_page(*hosts: str, theme: str | None = None, script: bool = True) -> str
 def frame(page: Page) -> None:
     """Let what is pending be drawn."""
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+
+def swipe(page: Page, start: Place, end: Place, rest: int = 0) -> None:
+    """Move a finger over the page, after `rest` ms at its start.
+
+    With times of its own: on a busy machine a finger would rest longer than it is told to.
+    """
+    session = page.context.new_cdp_session(page)
+    began = time.time()
+
+    def send(kind: str, after: int, *places: Place) -> None:
+        touches = [{"x": x, "y": y} for x, y in places]
+        message = {"type": kind, "touchPoints": touches, "timestamp": began + after / 1000}
+        session.send("Input.dispatchTouchEvent", message)
+
+    send("touchStart", 0, start)
+    page.wait_for_timeout(rest)
+    for k in range(1, 9):
+        x, y = (a + (b - a) * k / 8 for a, b in zip(start, end, strict=True))
+        send("touchMove", rest + 16 * k, (x, y))
+    send("touchEnd", rest + 16 * 9)
+    session.detach()
+    frame(page)
+
+
+def violations(page: Page, preload: bool = False) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What axe finds wrong on the page as it is now: WCAG 2.2 AA and best practice.
+
+    preload: whether axe may fetch the style sheets anew, which a page opened from a folder may not.
+    """
+    options = {
+        "rules": {"target-size": {"enabled": True}},  # WCAG 2.2's own, left out unless asked for
+        "resultTypes": ["violations"],  # a third of the time
+        "preload": preload,
+    }
+    return [
+        (found["id"], [(node["html"][:160], node["failureSummary"]) for node in found["nodes"][:3]])
+        for found in Axe().run(page, options=options).response["violations"]
+    ]
 
 
 def box_of(locator: Locator) -> dict[str, float]:

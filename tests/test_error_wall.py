@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from explorable_pages import box_of, frame
+from explorable_pages import box_of, frame, swipe, violations
 from playwright.sync_api import Page, expect
 
 from unrolled import backward, unroll
@@ -554,28 +553,16 @@ def test_a_swipe_over_the_map_scrolls_and_a_finger_that_rests_drags(opened: Open
         has_touch=True,
         is_mobile=True,
     )
-    session = page.context.new_cdp_session(page)
     box = box_of(page.locator(".u-map"))
     x, y = box["x"] + 200, box["y"] + 150
-
-    def swipe(rest: int) -> None:
-        def send(kind: str, *points: dict[str, float]) -> None:
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
-
-        send("touchStart", {"x": x, "y": y})
-        page.wait_for_timeout(rest)
-        for k in range(1, 9):
-            send("touchMove", {"x": x, "y": y - 10 * k})
-        send("touchEnd")
-
     before = handles(page)
-    swipe(rest=0)
+    swipe(page, (x, y), (x, y - 80))
     page.wait_for_function("scrollY > 20")
     assert handles(page) == before
     expect(page.get_by_role("button", name="undo")).to_be_disabled()
     page.wait_for_timeout(500)  # the scrolling comes to its end
     page.evaluate("scrollTo(0, 0)")
-    swipe(rest=600)
+    swipe(page, (x, y), (x, y - 80), rest=600)
     assert page.evaluate("scrollY") == 0
     state = assert_numbers(page)
     assert (state["w"], state["b"]) != (before["w"], before["b"])
@@ -706,9 +693,7 @@ def test_accessible(opened: Open, theme: str, width: int) -> None:
         theme=theme,
         viewport={"width": width, "height": 1000},
     )
-    options = {"rules": {"target-size": {"enabled": True}}, "preload": False}
-    report = Axe().run(page, options=options)
-    assert report.response["violations"] == []
+    assert violations(page) == []
 
 
 @pytest.mark.browser

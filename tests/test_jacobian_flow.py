@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from explorable_pages import box_of, frame, inked
+from explorable_pages import box_of, frame, inked, swipe, violations
 from playwright.sync_api import Page, expect
 
 from unrolled import flow, unroll
@@ -855,29 +854,13 @@ def test_touch_drags_a_column_and_scrolls_elsewhere(opened: Open) -> None:
         has_touch=True,
         is_mobile=True,
     )
-    session = page.context.new_cdp_session(page)
-
-    def swipe(start: tuple[float, float], end: tuple[float, float], rest: int = 0) -> None:
-        def send(kind: str, *points: tuple[float, float]) -> None:
-            touches = [{"x": x, "y": y} for x, y in points]
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
-
-        send("touchStart", start)
-        page.wait_for_timeout(rest)
-        for k in range(1, 9):
-            share = k / 8
-            x, y = (a + (b - a) * share for a, b in zip(start, end, strict=True))
-            send("touchMove", (x, y))
-        send("touchEnd")
-        frame(page)
-
-    swipe(on_columns(page, 0.8, 0.6), on_columns(page, 1.3, 0.2), rest=300)
+    swipe(page, on_columns(page, 0.8, 0.6), on_columns(page, 1.3, 0.2), rest=300)
     state = handles(page)
     assert (state["w_11"], state["w_21"]) == pytest.approx((1.3, 0.2), abs=0.05)
     assert page.evaluate("scrollY") == 0
     # A quick swipe up scrolls the page and leaves the matrix as it was.
     x, y = on_columns(page, 1.3, 0.2)
-    swipe((x, y), (x, y - 200))
+    swipe(page, (x, y), (x, y - 200))
     page.wait_for_function("scrollY > 50")
     assert handles(page) == state
 
@@ -966,9 +949,7 @@ def test_accessible(opened: Open, theme: str, width: int) -> None:
         theme=theme,
         viewport={"width": width, "height": 1000},
     )
-    options = {"rules": {"target-size": {"enabled": True}}, "preload": False}
-    report = Axe().run(page, options=options)
-    assert report.response["violations"] == []
+    assert violations(page) == []
 
 
 @pytest.mark.browser

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from unrolled.explorables import LSTMGates
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("jupyterlab")]
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 SLOW = 60_000  # ms: a kernel and a bundle of JavaScript on a busy machine

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from explorable_pages import box_of, frame, inked
+from explorable_pages import box_of, frame, inked, swipe, violations
 from playwright.sync_api import Locator, Page, expect
 
 from unrolled.cells import lstm
@@ -827,26 +826,12 @@ def test_touch_turns_a_wheel_and_scrolls_elsewhere(opened: Open) -> None:
         has_touch=True,
         is_mobile=True,
     )
-    session = page.context.new_cdp_session(page)
-
-    def swipe(start: tuple[float, float], end: tuple[float, float]) -> None:
-        def send(kind: str, *points: tuple[float, float]) -> None:
-            touches = [{"x": x, "y": y} for x, y in points]
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
-
-        send("touchStart", start)
-        for k in range(1, 9):
-            x, y = ((a + (b - a) * k / 8) for a, b in zip(start, end, strict=True))
-            send("touchMove", (x, y))
-        send("touchEnd")
-        frame(page)
-
     box = box_of(page.locator("[data-wheel=w_ox]"))
     x, y = box["x"] + box["width"] / 2, box["y"] + 8
-    swipe((x, y), (x - 40, y + 2))
+    swipe(page, (x, y), (x - 40, y + 2))
     assert assert_page_is_python(page)["w_ox"] == pytest.approx(0.0)
     assert page.evaluate("scrollY") == 0
-    swipe((x, y), (x, y - 250))
+    swipe(page, (x, y), (x, y - 250))
     page.wait_for_function("scrollY > 50")
     assert shown_values(page)["w_ox"] == pytest.approx(0.0), "what scrolls leaves no trace"
 
@@ -943,6 +928,4 @@ def test_page_is_accessible(opened: Open, theme: str, width: int) -> None:
         theme=theme,
         viewport={"width": width, "height": 1000},
     )
-    # Without preloading: axe would fetch the style sheet anew, which a page in a folder may not.
-    options = {"rules": {"target-size": {"enabled": True}}, "preload": False}
-    assert Axe().run(page, options=options).response["violations"] == []
+    assert violations(page) == []

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Open
-from explorable_pages import box_of, frame, inked
+from explorable_pages import box_of, frame, inked, swipe
 from playwright.sync_api import Locator, Page, expect
 
 from unrolled.explorables import LSTMGates
@@ -289,41 +289,26 @@ def test_touch_paints_bars_and_scrolls_elsewhere(opened: Open) -> None:
         has_touch=True,
         is_mobile=True,
     )
-    session = page.context.new_cdp_session(page)
-
-    def swipe(start: tuple[float, float], end: tuple[float, float], rest: int = 0) -> None:
-        def send(kind: str, *points: tuple[float, float]) -> None:
-            touches = [{"x": x, "y": y} for x, y in points]
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
-
-        send("touchStart", start)
-        page.wait_for_timeout(rest)
-        for k in range(1, 9):
-            share = k / 8
-            send("touchMove", tuple(a + (b - a) * share for a, b in zip(start, end, strict=True)))  # type: ignore[arg-type]
-        send("touchEnd")
-        frame(page)
-
-    swipe(at(page, "forget", 2, 0.9), at(page, "forget", 20, 0.1))
+    swipe(page, at(page, "forget", 2, 0.9), at(page, "forget", 20, 0.1))
     painted = values(page, "forget")
     assert painted[1:20] == pytest.approx(np.linspace(0.9, 0.1, 19), abs=0.05)
     assert page.evaluate("scrollY") == 0
     expect(page.locator(".u-step")).to_have_text("step 20")
     # On bars a finger that rests first paints up and down as well; a quick swipe scrolls the page
     # and leaves no paint behind.
-    swipe(at(page, "output", 9, 0.9), at(page, "output", 9, 0.2), rest=300)
+    swipe(page, at(page, "output", 9, 0.9), at(page, "output", 9, 0.2), rest=300)
     assert values(page, "output")[8] == pytest.approx(0.2, abs=0.05)
     assert page.evaluate("scrollY") == 0
     drawn = rows(page)
     x, y = at(page, "output", 15, 0.5)
-    swipe((x, y), (x, y - 250))
+    swipe(page, (x, y), (x, y - 250))
     page.wait_for_function("scrollY > 50")
     assert rows(page) == drawn
     page.evaluate("scrollTo(0, 0)")
     # A finger on the curves scrolls the page.
     curves = page.locator("[data-panel=states]").bounding_box()
     assert curves is not None
-    swipe((200, curves["y"]), (200, curves["y"] - 300))
+    swipe(page, (200, curves["y"]), (200, curves["y"] - 300))
     page.wait_for_function("scrollY > 50")
     assert values(page, "forget") == painted
 

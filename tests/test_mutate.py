@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("mutate")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 import yaml
-from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
+from explorable_pages import violations
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from unrolled.explorables.lstm_gates import lstm_trace
@@ -144,16 +144,6 @@ def test_a_drag_on_the_chapter_gives_the_librarys_numbers(
     page.close()
 
 
-def violations(page: Page) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What axe finds wrong on the page as it is now: WCAG 2.2 AA and best practice."""
-    # Axe leaves out WCAG 2.2's own rule unless it is asked.
-    report = Axe().run(page, options={"rules": {"target-size": {"enabled": True}}})
-    return [
-        (found["id"], [(node["html"][:160], node["failureSummary"]) for node in found["nodes"][:3]])
-        for found in report.response["violations"]
-    ]
-
-
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", [*PAGES, "search.html?q=gate"])
@@ -163,7 +153,7 @@ def test_page_is_accessible(
     """Axe finds nothing, and nothing scrolls sideways."""
     page = open_page(browser, served + name, width, theme)
     assert page.locator("html").get_attribute("data-theme") == theme
-    assert violations(page) == []
+    assert violations(page, preload=True) == []
     scroll = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert scroll[0] <= scroll[1], "the page scrolls sideways"
     page.close()
@@ -298,7 +288,7 @@ def test_contents_open_on_a_phone(browser: Browser, served: str) -> None:
     assert not contents.is_visible()
     page.get_by_role("button", name="Contents of the book").click()
     assert contents.is_visible()
-    assert violations(page) == []
+    assert violations(page, preload=True) == []
     page.keyboard.press("Escape")
     assert not contents.is_visible()
     page.get_by_role("button", name="Contents of the book").click()

@@ -24,6 +24,8 @@ from unrolled.sphinxext.names import described
 from unrolled.sphinxext.pages import palette_css
 from unrolled.sphinxext.prose import docstring_rst, is_code
 
+pytestmark = pytest.mark.xdist_group("sphinxext")
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -243,8 +243,9 @@ export function createMarker(view, element, T) {
       if (drawn === marker.selected) return;
       drawn = marker.selected;
       mark.style.visibility = drawn === null ? "hidden" : "visible";
+      // Unseen it still has a place, which would make a page that has become narrow scroll sideways.
+      mark.style.transform = `translateX(${drawn === null ? 0 : place.left + (drawn - 1) * place.step}px)`;
       if (drawn === null) return;
-      mark.style.transform = `translateX(${place.left + (drawn - 1) * place.step}px)`;
       if (view.held()) number.style.visibility = "hidden"; // text is dear: it comes back when the hand rests
     },
     text() {
