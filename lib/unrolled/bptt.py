@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .cells.protocol import Array, Cell
-from .checks import check_backward, check_caches, check_cell, check_overflow, check_unroll
+from .checks import (
+    check_backward,
+    check_caches,
+    check_cell,
+    check_overflow,
+    check_products,
+    check_unroll,
+)
 from .tree import tree_map
 
 
@@ -42,7 +49,7 @@ def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple
 
     Raises TypeError for a wrong type or dtype (one dtype for all, float32 or float64), ValueError
     for a wrong shape, T = 0, B = 0, NaN or infinity, each naming the argument, and OverflowError
-    where a state becomes too large for its dtype.
+    where a state, or a weight times an input or a state, becomes too large for its dtype.
     """
     lengths = check_unroll(cell, p, s0, xs, lengths)
     states, caches, s = [], [], s0
@@ -54,6 +61,7 @@ def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple
             caches.append(cache)
     result = _stack(states)
     check_overflow(result, "states")
+    check_products(p, s0, xs, result)
     return result, _stack(caches)
 
 

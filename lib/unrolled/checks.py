@@ -181,6 +181,25 @@ def check_backward(
     return check_lengths(lengths, T, B)
 
 
+def check_products(p: Any, s0: Any, xs: Any, states: Any) -> None:
+    """Check that no sum W v on the way to the states can have overflowed.
+
+    A tanh makes 1 of an infinity, which nobody would see, though the exact sum may be small.
+    """
+    weight = _largest(p)
+    value = max(1.0, _largest(xs), _largest(s0), _largest(states))
+    terms = xs.shape[1] + states.h.shape[1] + 2
+    if not weight * value * terms <= np.finfo(xs.dtype).max:
+        raise OverflowError(
+            f"a weight times an input or a state overflows {xs.dtype}: the largest are "
+            f"{weight:.3g} and {value:.3g}; smaller weights or inputs are needed"
+        )
+
+
+def _largest(tree: Any) -> float:
+    return max(float(np.abs(array).max(initial=0)) for _, array in tree_leaves(tree))
+
+
 def check_overflow(tree: Any, name: str = "") -> None:
     """Check that a result is finite: OverflowError where numbers became too large on the way."""
     for field, array in tree_leaves(tree, name):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .cells.protocol import Array, DType, uniform
-from .checks import check_array, check_tuple
+from .checks import check_array, check_overflow, check_tuple
 
 
 class Params(NamedTuple):
@@ -27,10 +27,13 @@ def init(rng: Generator, H: int, K: int, dtype: DType = float) -> Params:
 def linear(p: Params, h: Array) -> Array:
     """Return y = W_y h + b_y: h (..., H, B) gives y (..., K, B).
 
-    Raises ValueError or TypeError, naming the argument, for a wrong shape, dtype, NaN or infinity.
+    Raises ValueError or TypeError, naming the argument, for a wrong shape, dtype, NaN or infinity,
+    and OverflowError where y becomes too large for its dtype.
     """
     _check(p, h)
-    y: Array = p.W_y @ h + p.b_y
+    with np.errstate(over="ignore", invalid="ignore"):
+        y: Array = p.W_y @ h + p.b_y
+    check_overflow(y, "y")
     return y
 
 
@@ -42,21 +45,28 @@ def linear_backward(p: Params, h: Array, dy: Array) -> tuple[Params, Array]:
     _check(p, h)
     check_array("dy", dy, (*h.shape[:-2], p.W_y.shape[0], h.shape[-1]), h.dtype)
     axes = tuple(range(h.ndim - 2))
-    dW_y = (dy @ h.mT).sum(axis=axes)
-    db_y = dy.sum(axis=-1, keepdims=True).sum(axis=axes)
-    return Params(dW_y, db_y), p.W_y.T @ dy
+    with np.errstate(over="ignore", invalid="ignore"):
+        dW_y = (dy @ h.mT).sum(axis=axes)
+        db_y = dy.sum(axis=-1, keepdims=True).sum(axis=axes)
+        dh = p.W_y.T @ dy
+    dp = Params(dW_y, db_y)
+    check_overflow((dp, dh), "gradients")
+    return dp, dh
 
 
 def squared_error(y: Array, target: Array) -> tuple[float, Array]:
     """Return the mean of (y - target)² over all entries, and its gradient in y.
 
     y and target: any one shape. No factor ½, so that predicting the mean scores the variance.
-    Raises ValueError or TypeError, naming the argument.
+    Raises ValueError or TypeError, naming the argument, and OverflowError for too large an error.
     """
     check_array("y", y, _any_shape(y))
     check_array("target", target, y.shape, y.dtype)
-    error = y - target
-    return float(np.mean(error**2)), 2 * error / error.size
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = y - target
+        loss = np.mean(error**2)
+    check_overflow(loss, "the squared error")
+    return float(loss), 2 * error / error.size
 
 
 def cross_entropy(y: Array, labels: Any) -> tuple[float, Array]:

@@ -16,6 +16,7 @@ from .checks import (
     check_count,
     check_lengths,
     check_number,
+    check_overflow,
     check_params,
     check_tuple,
 )
@@ -165,7 +166,9 @@ def train(
                         raise OverflowError(f"the loss is {value}, its gradient's norm {norm}")
                     if clip is not None:
                         gradients, _ = clip_by_norm(gradients, clip)
-                    current, memory = optimizer.update(current, gradients, memory)
+                    with np.errstate(over="ignore", invalid="ignore"):
+                        current, memory = optimizer.update(current, gradients, memory)
+                    check_overflow(current, "model")
                 except OverflowError as error:
                     raise FloatingPointError(
                         f"update {update}: {error}; a smaller learning rate or clip= may help"

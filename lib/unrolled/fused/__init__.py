@@ -20,6 +20,7 @@ from ..checks import (
     check_array,
     check_backward,
     check_overflow,
+    check_products,
     check_tuple,
     check_unroll,
 )
@@ -55,6 +56,7 @@ def unroll(cell: Cell, p: Any, s0: Any, xs: Array, lengths: Any = None) -> tuple
     with np.errstate(over="ignore", invalid="ignore"):
         states, caches = kernel.unroll(p, s0, xs, lengths)
     check_overflow(states, "states")
+    check_products(p, s0, xs, states)
     return states, caches
 
 
