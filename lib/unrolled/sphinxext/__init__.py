@@ -2,6 +2,7 @@
 
 - equations.py: equations become MathML when the book is built: KaTeX, run by the Node that pip
   installs. No math script is left for the reader's browser.
+- evidence.py: a numbered equation leads to the tests that verify it, which have a page.
 - pages.py: pages get our own template (book/_templates), style sheet and script, and nothing else
   of the theme's: no request leaves the site, and every page works from a folder. The script and
   style of explorables go to the pages that hold one. The palette of ``palette.json`` becomes CSS
@@ -18,6 +19,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from .equations import prefetch_math, visit_math, visit_math_block
+from .evidence import EquationChecks, list_checks, read_checks
 from .library import (
     Library,
     LibraryClass,
@@ -36,6 +38,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "unrolled", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None)
     )
     app.add_config_value("unrolled_assets", {}, "html")
+    app.add_config_value("unrolled_checks", "", "html")
+    app.add_directive("equation-checks", EquationChecks)
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.viewcode")
     app.add_autodocumenter(LibraryClass, override=True)
@@ -46,6 +50,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("missing-reference", leave_type)
     app.connect("html-collect-pages", forget_source_pages, priority=400)  # before viewcode
     app.connect("config-inited", remember_assets)
+    app.connect("config-inited", read_checks)
+    app.connect("doctree-resolved", list_checks)
     app.connect("doctree-resolved", prefetch_math)
     # After the theme and all extensions.
     app.connect("html-page-context", set_page, priority=900)

@@ -15,6 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
+from .evidence import link_to_check
+
 logger = logging.getLogger(__name__)
 
 # Reads [[tex, display], ...] and answers [{mathml, warnings} or {error}, ...].
@@ -176,6 +178,6 @@ def visit_math_block(translator: Any, node: nodes.math_block) -> None:
         number = get_node_equation_number(translator, node)
         translator.body.append(f'<span class="eqno">({number})')
         translator.add_permalink_ref(node, "Link to this equation")
-        translator.body.append("</span>")
+        translator.body.append(f"{link_to_check(translator, node)}</span>")
     translator.body.append("</div>\n")
     raise nodes.SkipNode

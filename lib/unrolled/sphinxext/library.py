@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import re
 import shutil
@@ -51,6 +52,11 @@ def signature_text(value: Any, inside: str) -> tuple[str, str]:
     if isinstance(value, type):
         if fields := getattr(value, "_fields", ()):
             return f"({', '.join(fields)})", ""
+        if dataclasses.is_dataclass(value):  # whose __init__ has no source
+            bare = [
+                p.replace(annotation=p.empty) for p in inspect.signature(value).parameters.values()
+            ]
+            return re.sub(r"<factory>", "{}", f"({', '.join(map(str, bare))})"), ""
         value = vars(value).get("__init__")
         if value is None or value.__module__.startswith("typing"):  # Protocol's own
             return "", ""
