@@ -12,7 +12,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 import yaml
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from explorable_pages import violations
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -237,6 +237,30 @@ def test_links_resolve(site: Path, name: str) -> None:
         ):
             broken.append(link)
     assert broken == []
+
+
+def test_every_numbered_equation_leads_to_its_test(site: Path) -> None:
+    listed = BeautifulSoup((site / "book/checks.html").read_text(encoding="utf-8"), "html.parser")
+    checks = {line["id"]: line for line in listed.select("p.check")}
+    count = 0
+    for name in PAGES:
+        page = BeautifulSoup((site / name).read_text(encoding="utf-8"), "html.parser")
+        for number in page.select(".eqno"):
+            shown = re.match(r"\(([\d.]+)\)", number.get_text())
+            link = number.select_one("a.eqcheck")
+            assert shown is not None
+            assert link is not None, f"{name} {number.get_text()}"
+            address, test = urldefrag(str(link["href"]))
+            assert (site / name).parent.joinpath(address).resolve() == site / "book/checks.html"
+            assert f"({shown[1]})" in checks[test].get_text()
+            # Its source stands below the line, whole.
+            source = checks[test].find_next_sibling("div")
+            assert isinstance(source, Tag)
+            assert f"def {test.replace('-', '_')}(" in source.get_text()
+            assert "mark.equation(" in source.get_text()
+            count += 1
+    assert count == len(listed.select("p.check a"))
+    assert count >= 9
 
 
 def test_titles_differ(site: Path) -> None:
