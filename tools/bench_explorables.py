@@ -180,7 +180,7 @@ def usual(browser: Browser, address: str, kind: str, drags: int) -> list[float]:
     page.mouse.move(box["x"] + box["width"] / 2, y)
     page.mouse.down()
     for k in range(drags):
-        page.mouse.move(rail["x"] + rail["width"] * (0.5 + 0.4 * math.sin(k)), y)
+        page.mouse.move(rail["x"] + rail["width"] * (0.5 + 0.4 * math.sin(k + 1)), y)
         page.wait_for_function("n => times.length > n", arg=k, timeout=20_000)
     page.mouse.up()
     times: list[float] = page.evaluate("times")
