@@ -41,6 +41,7 @@ test: book browser
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/codespell
 	# No progress bars, so that none is left half-way in an output that is compared.
 	TQDM_DISABLE=1 $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=120 book
 	# Three at a time, as browser tests mostly wait.
