@@ -67,16 +67,22 @@ def swipe(page: Page, start: Place, end: Place, rest: int = 0) -> None:
     frame(page)
 
 
-def violations(page: Page, preload: bool = False) -> list[tuple[str, list[tuple[str, str]]]]:
+def violations(
+    page: Page, preload: bool = False, colours: bool = False
+) -> list[tuple[str, list[tuple[str, str]]]]:
     """What axe finds wrong on the page as it is now: WCAG 2.2 AA and best practice.
 
     preload: whether axe may fetch the style sheets anew, which a page opened from a folder may not.
+    colours: whether only colours are looked at, for a page whose other theme was looked at in full.
     """
-    options = {
+    options: dict[str, Any] = {
         "rules": {"target-size": {"enabled": True}},  # WCAG 2.2's own, left out unless asked for
         "resultTypes": ["violations"],  # a third of the time
         "preload": preload,
     }
+    if colours:
+        options |= {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+        del options["rules"]
     return [
         (found["id"], [(node["html"][:160], node["failureSummary"]) for node in found["nodes"][:3]])
         for found in Axe().run(page, options=options).response["violations"]
