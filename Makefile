@@ -13,7 +13,7 @@ READY := .venv/ready-$(VERSION)
 TORCH := .venv/torch-$(VERSION)
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book serve lab browser test test-slow test-weekly mutation bench bench-explorables notebooks recordings clean
+.PHONY: book serve lab browser test test-slow test-weekly mutation bench bench-explorables notebooks recordings long-memory clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -79,6 +79,10 @@ bench-explorables: book browser
 # The training runs that TrainingReplay shows: some seconds.
 recordings: $(READY)
 	$(BIN)/python tools/record.py
+
+# The training runs that the chapter "Long memory" compares: some minutes.
+long-memory: $(READY)
+	$(BIN)/python tools/long_memory.py
 
 lab: $(READY)
 	$(BIN)/jupyter lab book
