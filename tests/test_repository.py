@@ -229,6 +229,41 @@ def test_every_numbered_equation_has_a_test_and_every_such_test_an_equation():
     assert marks == set(labels)
 
 
+CHAPTERS = [path for path in NOTEBOOKS if path.parent.name in {"recurrence", "gates", "practice"}]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name_of)
+def test_every_chapter_has_its_parts_in_order(path):
+    text = prose(path)
+    parts = [
+        "{admonition} In this chapter",
+        "## What to remember",
+        "## Check yourself",
+        "## Exercises",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    box = text[places[0] : text.index(":::", places[0] + 20)]
+    for words in ("**You will be able to**", "**You need**", "**Time:**"):
+        assert words in box
+    assert re.search(r"\$\$ *\(eq-|\{eq\}`eq-", text), "equations have numbers, or are referred to"
+    assert len(re.findall(r"\{exercise\}", text)) >= 4
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name_of)
+def test_every_chapter_asks_at_least_five_questions_of_three_kinds(path):
+    asked = re.compile(r"\b(SelfCheck|Choice|Number|Order|Predict)\(")
+    cells = [cell for cell in code_cells(path) if asked.search(cell.source)]
+    for cell in cells:
+        assert cell.metadata.tags == ["remove-input"], "the answers are not on show"
+        assert cell.metadata.jupyter.source_hidden
+    cell = cells[-1]
+    (output,) = [o for o in cell.outputs if "text/html" in o.get("data", {})]
+    kinds = re.findall(r'<fieldset class="sc-question" data-type="(\w+)"', output.data["text/html"])
+    assert len(kinds) >= 5
+    assert len(set(kinds)) >= 3
+
+
 def test_every_exercise_has_a_solution():
     text = "".join(prose(path) for path in NOTEBOOKS)
     exercises = re.findall(r"\{exercise\}[^\n]*\n:label: ([\w-]+)", text)
