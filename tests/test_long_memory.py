@@ -61,7 +61,8 @@ def test_it_is_whole():
     H = RECORD["sizes"]["copy"]["rnn"]["H"]
     assert sorted(more, key=str) == sorted(
         [("bias", "lstm", bias, None, seed) for bias, seed in product(tool.BIASES, tool.SEEDS)]
-        + [("units", cell, None, H, seed) for cell, seed in product(("gru", "lstm"), tool.SEEDS)],
+        + [("units", cell, None, H, seed) for cell, seed in product(("gru", "lstm"), tool.SEEDS)]
+        + [("earlier", cell, None, None, s) for cell, s in product(("gru", "lstm"), tool.SEEDS)],
         key=str,
     )
     assert tool.SEARCH not in tool.SEEDS
@@ -139,7 +140,9 @@ def test_the_chapter_says_no_more_than_the_record():
                 after = ", ".join(map(str, done))
                 said = f"on {len(done)} of {len(when)} seeds, after {after} updates"
             assert f"T = {T:3} {name:6} solved {said}\n" in printed
-            assert len(done) == (3 if cell != "rnn" else T == 20)
+            # One GRU failed at T = 100; one simple network was in time at T = 20.
+            assert len(done) == {"rnn": T == 20, "gru": 3 - (T == 100), "lstm": 3}[cell]
+    assert all(r["solved"] for r in runs(part="earlier"))
     assert "did not solve $T = 50$ or $T = 100$ on any of 3 seeds within 2500 updates" in prose
     assert "no cell solved the copy task, at either lag, on any seed" in prose
     assert not any(r["solved"] for r in runs(task="copy"))
@@ -187,8 +190,8 @@ def test_baselines_are_those_of_the_library():
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_a_short_run_comes_out_as_recorded(cell):
     """By the losses where rounding has not grown yet, and by the outcome at the end."""
-    recorded = runs(part="report", task="adding", T=20, cell=cell, seed=0)[0]
-    again = tool.run("adding", 20, cell, recorded["rate"], 0, part="report")
+    (recorded,) = runs(part="search", task="adding", T=20, cell=cell, rate=0.01)
+    again = tool.run("adding", 20, cell, 0.01, tool.SEARCH, part="search")
     assert again.keys() == recorded.keys()
     assert abs(again["losses"][0] - recorded["losses"][0]) < 1e-3 * recorded["losses"][0]
     assert abs(again["losses"][1] - recorded["losses"][1]) < 0.1 * recorded["losses"][1]
