@@ -12,7 +12,7 @@ import pytest
 from helpers import assert_close, random_case
 
 from unrolled import backward, numerical_gradient, unroll
-from unrolled.cells import lstm, rnn
+from unrolled.cells import lstm
 
 H, D, B, T = 4, 3, 2, 7
 P, S0, XS, UPSTREAM = random_case(lstm, T, B, D, H, seed=11)
@@ -48,19 +48,6 @@ def everywhere(f: Any) -> np.ndarray:
 def test_gates_are_the_logistic_function_of_input_and_hidden_state(gate, name):
     expected = everywhere(lambda *tkb: logistic(pre_activation(gate, *tkb)))
     assert_close(getattr(CACHES, name), expected, 1e-14)
-
-
-@pytest.mark.equation("rnn-hidden-state")
-def test_simple_cell_is_tanh_of_input_and_hidden_state():
-    p, s0, xs, _ = random_case(rnn, T, B, D, H, seed=12)
-    states, _ = unroll(rnn, p, s0, xs)
-
-    def h(t, k, b):
-        h_prev = s0.h if t == 0 else states.h[t - 1]
-        a = p.b[k, 0] + math.fsum(p.W_x[k, j] * xs[t, j, b] for j in range(D))
-        return math.tanh(a + math.fsum(p.W_h[k, j] * h_prev[j, b] for j in range(H)))
-
-    assert_close(states.h, everywhere(h), 1e-14)
 
 
 @pytest.mark.equation("lstm-candidate")
