@@ -36,7 +36,9 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 def run(path: Path) -> None:
     """Execute a notebook in place and clean it."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
+    NotebookClient(
+        notebook, timeout=300, coalesce_streams=True, resources={"metadata": {"path": path.parent}}
+    ).execute()
     nbformat.write(clean(notebook), path)
     print(path)
 
