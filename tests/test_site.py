@@ -90,7 +90,8 @@ def test_page_is_whole(browser: Browser, addresses: dict[str, str], name: str, w
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
     page.wait_for_load_state("networkidle")
     for host in page.locator("[data-explorable]").all():
-        host.locator("svg, canvas").first.wait_for(state="attached", timeout=5000)
+        alive = "svg, canvas, .sc-live"
+        host.locator(alive).first.wait_for(state="attached", timeout=5000)
     assert trouble == []
     home = addresses[way]
     assert [url for url in requests if not url.startswith((home, "data:", "blob:"))] == []
