@@ -315,6 +315,7 @@ def test_source_pages_are_accessible(browser: Browser, site: Path, width: int, t
 def test_search_leads_to_the_entry(browser: Browser, site: Path) -> None:
     page = opened(browser, f"{site.as_uri()}/search.html?q=unroll")
     page.locator(".search-summary", has_text="found").wait_for()
+    page.locator("#search-results a").nth(5).wait_for()  # they come one by one
     links = page.locator("#search-results a").evaluate_all("links => links.map(a => a.href)")
     assert any(link.endswith("book/api/time.html#unrolled.unroll") for link in links[:3])
     page.set_viewport_size({"width": 390, "height": 900})

@@ -14,7 +14,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from unrolled.explorables import Explorable
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("explorables_notebook")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("explorables_notebook"),
+]
 
 SLOW = 60_000  # ms: a kernel and a bundle of JavaScript on a busy machine
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -260,7 +260,8 @@ def test_every_numbered_equation_leads_to_its_test(site: Path) -> None:
             assert f"def {test.replace('-', '_')}(" in source.get_text()
             assert "mark.equation(" in source.get_text()
             count += 1
-    assert count == len(listed.select("p.check a"))
+    # An equation may have several tests; its mark leads to the first.
+    assert count == len({link["href"] for link in listed.select("p.check a")})
     assert count >= 9
 
 
