@@ -23,10 +23,9 @@ from numbers import Real
 from random import Random
 from typing import Any
 
-import anywidget
 import traitlets
 
-from .explorables.explorable import STATIC
+from .explorables.explorable import STATIC, Hosted
 
 __all__ = ["Choice", "Number", "Order", "Predict", "SelfCheck"]
 
@@ -241,7 +240,7 @@ def _form(number: int, question: Choice | Number | Order | Predict) -> tuple[str
     return form, {"id": code, "type": kind, **state}
 
 
-class SelfCheck(anywidget.AnyWidget):  # type: ignore[misc]
+class SelfCheck(Hosted):
     """Questions on a chapter, answered at once; they are HTML, which a script makes alive.
 
     Parameters
@@ -298,10 +297,3 @@ class SelfCheck(anywidget.AnyWidget):  # type: ignore[misc]
     def __repr__(self) -> str:
         count = len(self.questions)
         return f"SelfCheck({self.name!r}, {count} question{'s' if count > 1 else ''})"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        live = super()._repr_mimebundle_(**kwargs)
-        if live is None:
-            return None
-        data, metadata = live
-        return {**data, "text/plain": repr(self), "text/html": self.to_html()}, metadata

@@ -18,7 +18,22 @@ from unrolled.explorables.traits import ChallengeTrait, PresetTrait
 STATIC = Path(__file__).parent / "static"
 
 
-class Explorable(anywidget.AnyWidget):  # type: ignore[misc]
+class Hosted(anywidget.AnyWidget):  # type: ignore[misc]
+    """A widget that is also HTML, which a script on a page makes alive without a kernel."""
+
+    def to_html(self) -> str:
+        """Return the host element of a static page: deterministic, free of widget ids."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        live = super()._repr_mimebundle_(**kwargs)
+        if live is None:
+            return None
+        data, metadata = live
+        return {**data, "text/plain": repr(self), "text/html": self.to_html()}, metadata
+
+
+class Explorable(Hosted):
     """A live picture of a small computation.
 
     In a notebook with a kernel it is an ipywidget: its handles are traits, in sync with the picture
@@ -163,13 +178,6 @@ class Explorable(anywidget.AnyWidget):  # type: ignore[misc]
             f'style="max-width:100%;height:auto" src="data:image/svg+xml;base64,{source}">'
             "</div></div>"
         )
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        live = super()._repr_mimebundle_(**kwargs)
-        if live is None:
-            return None
-        data, metadata = live
-        return {**data, "text/plain": repr(self), "text/html": self.to_html()}, metadata
 
     def described(self) -> list[str]:
         """Return the arguments that `repr` shows; a subclass may put more before them."""
