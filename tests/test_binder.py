@@ -67,7 +67,7 @@ def test_the_environment_is_small(python):
 def test_a_notebook_reads_well_and_runs(address, page, notebook):
     page.goto(f"{address}/lab/tree/{notebook.as_posix()}?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    page.wait_for_function("document.querySelectorAll('.jp-Notebook .katex').length > 5")
+    page.wait_for_function("document.querySelectorAll('.jp-Notebook .katex').length > 20")
 
     # Directives, equations, exercises: rendered, not shown as source.
     shown = page.locator(".jp-MarkdownCell .myst").all_text_contents()
