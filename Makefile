@@ -43,7 +43,7 @@ test: book browser
 	$(BIN)/mypy
 	$(BIN)/codespell
 	# No progress bars, so that none is left half-way in an output that is compared.
-	TQDM_DISABLE=1 $(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 book
+	TQDM_DISABLE=1 $(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with=tests/nbval.cfg book
 	# Three at a time, as browser tests mostly wait.
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow and not weekly" tests
 
