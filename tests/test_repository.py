@@ -181,7 +181,7 @@ def test_a_notebook_is_stored_run_and_clean(path):
     found = code_cells(path)
     assert [c.execution_count for c in found] == list(range(1, len(found) + 1))
     assert any(c.outputs for c in found)
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert set(notebook.metadata) == {"description", "kernelspec", "language_info"}
     assert notebook.metadata.language_info == {"name": "python"}
     for output in (output for c in found for output in c.outputs):
         assert output.output_type != "error"

@@ -312,8 +312,9 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     pages = {
         "references.bib": "",
-        "intro.md": "# Start\n\nThe first words, $x$.\n\nPlain words that describe the page.\n",
-        "a.md": "# A\n\n$$ a \\odot b $$ (eq-a)\n\n$$ c $$ (eq-c)\n\n"
+        "intro.md": "# Start\n\nThe first words, $x$.\n\nPlain.\n\n"
+        "Plain words that describe the page, in one sentence.\n",
+        "a.md": "---\ndescription: Its own words.\n---\n\n# A\n\n$$ a \\odot b $$ (eq-a)\n\n$$ c $$ (eq-c)\n\n"
         "```{figure} _static/x.svg\n:alt: X\nCaption.\n```\n\n"
         '<div data-explorable="lstm-gates"></div>\n',
         "b.md": "# B\n\nSee {eq}`eq-c` and [](#here).\n\n## Here\n\nText.\n\n"
@@ -385,10 +386,12 @@ def test_dark_rules_are_for_the_screen_and_paper_is_light(small_book: Path) -> N
             screen = screen if depth >= screen else 0
 
 
-def test_description_is_the_first_plain_paragraph(small_book: Path) -> None:
-    description = page(small_book, "book/intro.html").select_one("meta[name=description]")
-    assert description is not None
-    assert description["content"] == "Plain words that describe the page."
+def test_description_is_the_pages_own_or_how_its_text_begins(small_book: Path) -> None:
+    begins = "Plain words that describe the page, in one sentence."
+    for name, expected in [("book/a", "Its own words."), ("book/intro", begins)]:
+        description = page(small_book, f"{name}.html").select_one("meta[name=description]")
+        assert description is not None
+        assert description["content"] == expected
 
 
 def test_only_what_changed_is_read_again(small_book: Path) -> None:

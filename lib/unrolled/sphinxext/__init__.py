@@ -7,6 +7,7 @@
   of the theme's: no request leaves the site, and every page works from a folder. The script and
   style of explorables go to the pages that hold one. The palette of ``palette.json`` becomes CSS
   custom properties, ``--unrolled-f`` and so on.
+- titles.py: what a page is called, and what search engines are told of it.
 - markup.py: what the HTML writers leave inaccessible or invalid is mended in the page's body.
 - library.py: the pages of book/api describe the library from its own docstrings, which are plain
   prose (prose.py); names.py tells what is public.

@@ -16,6 +16,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from .markup import book_contents, mend, mend_source, page_contents
+from .titles import description, module_of, title
 
 logger = logging.getLogger(__name__)
 
@@ -73,15 +74,6 @@ def remember_assets(app: Sphinx, config: Config) -> None:
     config.unrolled_assets = asset_digests(app)
 
 
-def description(doctree: nodes.document, limit: int = 160) -> str:
-    """Return the page's first paragraph of plain words, cut at a word: what search engines show."""
-    for paragraph in doctree.findall(nodes.paragraph):
-        if isinstance(paragraph.parent, nodes.section) and not paragraph.next_node(nodes.math):
-            text = " ".join(paragraph.astext().split())
-            return text if len(text) <= limit else text[:limit].rsplit(" ", 1)[0] + " …"
-    return ""
-
-
 def image_sizes(app: Sphinx) -> dict[str, tuple[int, int]]:
     """Return width and height of every picture of the book, by its name in the site."""
     images = {name: Path(app.srcdir) / path for path, (_, name) in app.env.images.items()}
@@ -99,7 +91,7 @@ def set_page(
     """Give the template what it needs, and the page only the styles and scripts it needs."""
     body: str = context.get("body", "")
     if pagename.startswith("_modules/"):
-        body = mend_source(body, pagename.removeprefix("_modules/").replace("/", "."))
+        body = mend_source(body, module_of(pagename))
     digests: dict[str, str] = app.config.unrolled_assets
     pathto = context["pathto"]
 
@@ -115,18 +107,17 @@ def set_page(
             scripts.append(name)
             if name not in digests:
                 logger.warning("there is no %s for an explorable", name, location=pagename)
-    title = app.env.titles.get(pagename)
     context.update(
         body=mend(body, image_sizes(app)),
         book_contents=book_contents(
             context["toctree"](maxdepth=2, collapse=False, includehidden=True, titles_only=True)
         ),
-        description=description(doctree) if doctree is not None else "",
+        description=description(app, pagename, doctree),
         page_contents=page_contents(context.get("toc") or ""),
         page_scripts=[static(name) for name in scripts],
         page_styles=[static(name) for name in styles],
         project_title=app.config.html_title,
-        page_title=title.astext() if title is not None else context.get("title", ""),
+        page_title=title(app, pagename, context),
         static=static,
     )
 
