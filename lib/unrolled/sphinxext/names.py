@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 # Helpers of the library's own, and this package: they are not described.
-INTERNAL = ("unrolled.checks", "unrolled.sphinxext", "unrolled.tree")
+INTERNAL = ("unrolled.checks", "unrolled.course", "unrolled.sphinxext", "unrolled.tree")
 # A cell's names in the order of use, as a cell may import some from another.
 CELL = ("Params", "State", "Cache", "init", "zero_state", "step", "step_backward")
 

@@ -1,0 +1,76 @@
+"""The checks that an assignment's notebook runs: visible cases, and messages that teach."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import wire
+from .assignments import load
+from .spec import Came, Case, Given, Part, verdict
+
+
+def check(assignment: str, part: str, *answers: object, variant: int = 0) -> None:
+    """Check an answer against a part's visible cases: a function, or the wanted values in order.
+
+    Prints what was right. Raises AssertionError that says what is wrong, and KeyError for an
+    assignment or part that is not there.
+    """
+    spec = load(assignment).part(part)
+    if len(answers) != len(spec.wanted):
+        raise TypeError(f"{part} checks {', '.join(spec.wanted)}; got {len(answers)} answers")
+    cases = visible_cases(spec, variant)
+    for case in cases:
+        problem = verdict(spec, case, came_of(spec, case, answers))
+        if problem is not None:
+            about = f" ({case.about})" if case.about else ""
+            raise AssertionError(f"{', '.join(spec.wanted)}{about}: {problem}")
+    count = f"{len(cases)} visible cases" if len(cases) > 1 else "the visible case"
+    print(f"{', '.join(spec.wanted)}: right in {count}.")
+
+
+def visible_cases(part: Part, variant: int) -> list[Case]:
+    """Return the cases that a notebook's checks use: the same for everybody who has the variant."""
+    return part.cases(generator(f"visible {variant}", part.name), variant)
+
+
+def hidden_cases(part: Part, secret: str, variant: int) -> list[Case]:
+    """Return the cases that grade, made from the teacher's secret: the same for everybody."""
+    return part.cases(generator(f"hidden {secret}", part.name), variant)
+
+
+def generator(*words: str) -> np.random.Generator:
+    """Return the generator that belongs to some words."""
+    return np.random.default_rng([*" ".join(words).encode()])
+
+
+def came_of(part: Part, case: Case, answers: tuple[object, ...]) -> Came:
+    """Return what comes of a case in this very process: for the student's own checks."""
+    if not part.call:
+        value = answers[0] if len(answers) == 1 else answers
+    else:
+        function = answers[0]
+        if not callable(function):
+            return Came(error=f"expected a function, got {type(function).__name__}")
+        sent = wire.to_json(case.arguments)
+        before, arguments = wire.from_json(sent), [made(one) for one in wire.from_json(sent)]
+        value = function(*arguments)
+        for k, (old, new) in enumerate(zip(before, arguments, strict=True)):
+            if not callable(new) and not _same(old, new):
+                return Came(value, changed=k)
+    try:
+        return Came(wire.from_json(wire.to_json(value)))
+    except wire.WireError as error:
+        return Came(error=f"returned {error}")
+
+
+def made(argument: object) -> object:
+    """Return an argument, a function in place of its source."""
+    if isinstance(argument, tuple) and getattr(argument, "_fields", None) == Given._fields:
+        scope: dict[str, object] = {"np": np}
+        exec(argument.source, scope)  # type: ignore[attr-defined]
+        return scope[argument.name]  # type: ignore[attr-defined]
+    return argument
+
+
+def _same(old: object, new: object) -> bool:
+    return wire.dump(wire.to_json(old)) == wire.dump(wire.to_json(new))

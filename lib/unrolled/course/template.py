@@ -1,0 +1,130 @@
+"""An assignment's notebook from its template, with nbgrader's metadata.
+
+A template is a text in cells. A line ``# %% [markdown]`` begins text, ``# %%`` code. After it may
+stand ``answer=PART`` (the student's cell; what stands between ``### BEGIN SOLUTION`` and
+``### END SOLUTION`` is taken out of the student's version), ``check=PART`` (locked; carries the
+part's points), ``written=NAME`` (text that a person grades) or ``locked=NAME`` (restored before
+grading).
+``{{name}}`` is filled with a value of the variant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import nbformat
+from nbformat import NotebookNode
+
+from .spec import Assignment
+
+CELL = re.compile(
+    r"(?m)^# %%(?P<text> \[markdown\])?"
+    r"(?: (?P<kind>answer|check|written|locked)=(?P<name>[\w-]+))?\n"
+)
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+class TemplateError(ValueError):
+    """A template that is no assignment."""
+
+
+def filled(text: str, values: Mapping[str, object]) -> str:
+    """Return a text with its values; raises TemplateError for a name that has none."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in values:
+            raise TemplateError(f"the variant has no value {found[1]}; it has {', '.join(values)}")
+        return str(values[found[1]])
+
+    return re.sub(r"\{\{(\w+)\}\}", value, text)
+
+
+def make_notebook(
+    assignment: Assignment, template: str, values: Mapping[str, object]
+) -> NotebookNode:
+    """Return the instructor's notebook of an assignment.
+
+    Raises TemplateError if a part has not exactly one answer and one check after it, or a written
+    question no cell.
+    """
+    text = filled(template, values)
+    starts = [*CELL.finditer(text)]
+    if not starts or text[: starts[0].start()].strip():
+        raise TemplateError("a template begins with a cell, # %%")
+    points = {part.name: part.points for part in assignment.parts}
+    points |= {question.name: question.points for question in assignment.written}
+    ends = [start.start() for start in starts[1:]] + [len(text)]
+    cells, places = [], {}
+    for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        body = text[start.end() : end].strip("\n")
+        kind, name = start["kind"], start["name"]
+        cell = (
+            nbformat.v4.new_markdown_cell(body, id=f"md-{k}")
+            if start["text"]
+            else nbformat.v4.new_code_cell(body, id=f"code-{k}")
+        )
+        if kind is not None:
+            if kind != "locked" and name not in points:
+                raise TemplateError(f"{kind}={name}: {assignment.name} has {', '.join(points)}")
+            if (kind, name) in places:
+                raise TemplateError(f"{kind}={name} stands twice")
+            places[kind, name] = k
+            cell.metadata["nbgrader"] = nbgrader(kind, name, points.get(name, 0), cell.cell_type)
+        cells.append(cell)
+    for part in assignment.parts:
+        answer, check = (places.get((kind, part.name)) for kind in ("answer", "check"))
+        if answer is None or check is None or answer > check:
+            raise TemplateError(
+                f"part {part.name} needs answer={part.name}, and then check={part.name}"
+            )
+    for question in assignment.written:
+        if ("written", question.name) not in places:
+            raise TemplateError(f"question {question.name} needs written={question.name}")
+    return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+
+
+def nbgrader(kind: str, name: str, points: int, cell_type: str) -> dict[str, object]:
+    """Return nbgrader's metadata of a cell (schema 3)."""
+    found: dict[str, object] = {
+        "schema_version": 3,
+        "grade_id": f"{name}-answer" if kind == "answer" else name,
+        "grade": kind in {"check", "written"},
+        "solution": kind in {"answer", "written"},
+        "locked": kind in {"check", "locked"},
+        "task": False,
+        "cell_type": cell_type,
+    }
+    if found["grade"]:
+        found["points"] = points
+    return found
+
+
+STUB = {"code": "# Your code here\nraise NotImplementedError", "markdown": "*Your answer here.*"}
+
+
+def for_students(notebook: NotebookNode) -> NotebookNode:
+    """Return the student's version: no solutions, no outputs."""
+    found = nbformat.from_dict(notebook)
+    for cell in found.cells:
+        solution = cell.metadata.get("nbgrader", {}).get("solution", False)
+        if solution:
+            cell.source = _without_solution(cell.source, STUB[cell.cell_type])
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return found
+
+
+def _without_solution(source: str, stub: str) -> str:
+    if "### BEGIN SOLUTION" not in source:
+        return stub
+
+    def cut(found: re.Match[str]) -> str:
+        return "\n".join(f"{found['indent']}{line}" for line in stub.splitlines())
+
+    return re.sub(
+        r"(?ms)^(?P<indent>[ \t]*)### BEGIN SOLUTION$.*?^[ \t]*### END SOLUTION$", cut, source
+    )
