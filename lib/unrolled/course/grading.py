@@ -1,0 +1,104 @@
+"""Points for a submission: its parts run in the sandbox, and what comes back is compared here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import wire
+from .check import hidden_cases, visible_cases
+from .sandbox import Report, Sandbox
+from .spec import Assignment, Came, Case, Part, verdict
+from .submission import Submission
+
+MAX_WORDS = 600
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """A part's points, and why some are missing.
+
+    wrong: what is wrong, "" if nothing is. about: the case in which it showed, in words.
+    hidden: whether that was a case that the notebook's own check does not have.
+    """
+
+    name: str
+    points: int
+    score: int
+    wrong: str = ""
+    about: str = ""
+    hidden: bool = False
+
+
+@dataclass
+class Result:
+    """What grading a submission gave; written questions are for a person."""
+
+    parts: list[PartResult] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    printed: str = ""
+
+    @property
+    def score(self) -> int:
+        """The points of all parts."""
+        return sum(part.score for part in self.parts)
+
+
+def cases_of(part: Part, secret: str, variant: int) -> list[tuple[Case, bool]]:
+    """Return a part's cases, visible ones first, and whether each is hidden."""
+    visible = [(case, False) for case in visible_cases(part, variant)]
+    if not part.call:
+        return visible  # values are the same whatever they are asked with
+    return visible + [(case, True) for case in hidden_cases(part, secret, variant)]
+
+
+def grade(
+    assignment: Assignment, submission: Submission, sandbox: Sandbox, secret: str, variant: int = 0
+) -> Result:
+    """Run a submission's parts and return their points.
+
+    A part is run on the references of the parts before it, so that what is wrong costs its own
+    points alone.
+    """
+    cases = {part.name: cases_of(part, secret, variant) for part in assignment.parts}
+    jobs: list[dict[str, Any]] = [
+        {
+            "name": part.name,
+            "wanted": list(part.wanted),
+            "call": part.call,
+            "cells": submission.ends[part.name],
+            "cases": [wire.to_json(case.arguments) for case, _ in cases[part.name]],
+            "given": dict(part.given),
+            "library": part.library,
+        }
+        for part in assignment.parts
+    ]
+    report = sandbox.run(submission.code(), jobs)
+    result = Result(notes=list(submission.notes), printed=report.printed)
+    for part in assignment.parts:
+        result.parts.append(judge(part, cases[part.name], report))
+    return result
+
+
+def judge(part: Part, cases: list[tuple[Case, bool]], report: Report) -> PartResult:
+    """Return a part's result: all its points, or none and the first thing that is wrong."""
+    if part.name not in report.results:
+        wrong = report.ended.get(part.name, "gave no result")
+        return PartResult(part.name, part.points, 0, wrong[:MAX_WORDS])
+    for (case, hidden), found in zip(cases, report.results[part.name], strict=True):
+        problem = verdict(part, case, came(found))
+        if problem is not None:
+            return PartResult(part.name, part.points, 0, problem[:MAX_WORDS], case.about, hidden)
+    return PartResult(part.name, part.points, part.points)
+
+
+def came(found: dict[str, Any]) -> Came:
+    """Return what the sandbox sent of a case, as far as it can be believed to be data."""
+    if isinstance(found.get("error"), str):
+        return Came(error=found["error"])
+    changed = found.get("changed")
+    try:
+        value = wire.from_json(found.get("value"))
+    except wire.WireError as error:
+        return Came(error=f"returned {error}")
+    return Came(value, changed=changed if type(changed) is int else None)
