@@ -44,21 +44,44 @@
   for (const box of boxes) sizes.observe(box);
   document.fonts?.ready.then(() => boxes.forEach(reach));
 
-  // Copy buttons on code, not on what it printed.
-  if (navigator.clipboard) {
-    for (const block of document.querySelectorAll("article div[class*='highlight-'] > .highlight, article .output > .highlight")) {
-      if (block.closest(".output.stream, .output.stderr, .output.text_plain, .output.traceback")) continue;
-      const copy = document.createElement("button");
-      copy.type = "button";
-      copy.className = "copy";
-      copy.textContent = "Copy";
-      copy.addEventListener("click", async () => {
-        await navigator.clipboard.writeText(block.querySelector("pre").textContent.trimEnd() + "\n");
-        copy.textContent = "Copied";
-        setTimeout(() => (copy.textContent = "Copy"), 1500);
-      });
-      block.append(copy);
+  // Copy buttons on code, not on what it printed. Where the clipboard is out of reach (a page that is not served
+  // safely, or forbidden), the browser copies a selection; if not even that, the code is left selected.
+  const copied = async (pre) => {
+    try {
+      await navigator.clipboard.writeText(pre.textContent.trimEnd() + "\n");
+      return true;
+    } catch {
+      getSelection().selectAllChildren(pre);
+      const done = document.execCommand("copy");
+      if (done) getSelection().removeAllRanges();
+      return done;
     }
+  };
+  const blocks = [...document.querySelectorAll("article div[class*='highlight-'] > .highlight, article .output > .highlight")];
+  const status = document.createElement("p"); // says to screen readers what the button shows
+  status.className = "unseen";
+  status.setAttribute("role", "status");
+  if (blocks.length) document.querySelector("main").append(status);
+  for (const block of blocks) {
+    if (block.closest(".output.stream, .output.stderr, .output.text_plain, .output.traceback")) continue;
+    const copy = document.createElement("button");
+    const show = (words) => {
+      copy.textContent = words;
+      copy.setAttribute("aria-label", words === "Copy" ? "Copy this code" : words);
+    };
+    copy.type = "button";
+    copy.className = "copy";
+    show("Copy");
+    copy.addEventListener("click", async () => {
+      const words = (await copied(block.querySelector("pre"))) ? "Copied" : "Selected";
+      show(words);
+      status.textContent = words;
+      setTimeout(() => {
+        show("Copy");
+        status.textContent = "";
+      }, 1500);
+    });
+    block.append(copy);
   }
 
   // The contents mark the section that is being read.
