@@ -37,7 +37,7 @@ def to_json(value: Any, depth: int = 0) -> Any:
         if kind not in DTYPES:
             raise WireError(f"an array of {array.dtype}; numbers are wanted")
         data = np.ascontiguousarray(array, dtype=kind).tobytes()
-        return {"dtype": kind, "shape": array.shape, "data": base64.b64encode(data).decode()}
+        return {"dtype": kind, "shape": list(array.shape), "data": base64.b64encode(data).decode()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         parts = {key: to_json(getattr(value, key), depth + 1) for key in value._fields}
         return {"tuple": type(value).__name__, "fields": parts}
