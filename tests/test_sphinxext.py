@@ -58,6 +58,15 @@ def test_katex_renders_in_one_run_and_tells_what_is_wrong() -> None:
         assert tidy_mathml(answer["mathml"]).startswith("<math")
 
 
+def test_a_name_that_is_an_index_is_one_element() -> None:
+    """KaTeX leaves an invisible operator behind it, and the index would not be one."""
+    (answer,) = katex([(r"T_{\max} + \max x + \sigma_{\max}^k", False)])
+    tidy = tidy_mathml(answer["mathml"])
+    math = BeautifulSoup(tidy, "html.parser")
+    assert [len(script.find_all(recursive=False)) for script in math(["msub", "msubsup"])] == [2, 3]
+    assert tidy.count("\u2061") == 1
+
+
 def test_tidy_spells_what_browsers_would_not_draw() -> None:
     (answer,) = katex([(r"\mathbf{W} \left\lVert \vec x \right\rVert", False)])
     mathml = tidy_mathml(answer["mathml"])

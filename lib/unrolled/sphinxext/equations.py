@@ -9,6 +9,7 @@ import unicodedata
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -43,6 +44,8 @@ process.stdout.write(JSON.stringify(answers));
 # Environments that number their own lines: the numbers are Sphinx's.
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|equation|gather)\}")
 STYLED = re.compile(r'<(m[iont]|mtext) mathvariant="([a-z-]+)">([^<]*)</\1>')
+# Elements whose children have places: what stands there is one element, or counts for two.
+SCRIPTED = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 ALPHABETS = {
     "bold": "BOLD",
     "italic": "ITALIC",
@@ -103,6 +106,16 @@ def styled(text: str, variant: str) -> str:
     return "".join(map(spell, text))
 
 
+def one_a_place(mathml: str) -> str:
+    r"""Take out the invisible operator behind a name that is an index: `T_{\max}`, not `\max T`."""
+    tree = ElementTree.fromstring(mathml)
+    for element in tree.iter():
+        for operator in element.findall("mo") if element.tag in SCRIPTED else []:
+            if operator.text == "\u2061":
+                element.remove(operator)
+    return ElementTree.tostring(tree, encoding="unicode")
+
+
 def tidy_mathml(mathml: str) -> str:
     """Turn KaTeX's MathML into what browsers draw well."""
     mathml = mathml.removeprefix('<span class="katex">').removesuffix("</span>")
@@ -116,6 +129,9 @@ def tidy_mathml(mathml: str) -> str:
     # Bars and arrows that stretch or fit above a letter, where KaTeX has code points that do not.
     for katex_char, char in {"∥": "‖", "∣": "|"}.items():
         mathml = mathml.replace(f'<mo fence="true">{katex_char}<', f'<mo fence="true">{char}<')
+    mathml = mathml.replace(' columnspacing=""', "")  # no distance is not a distance
+    if "\u2061" in mathml:
+        mathml = one_a_place(mathml)
     return mathml.replace("<mo>\u20d7</mo>", '<mo stretchy="false">→</mo>')
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 
 from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4.dammit import EntitySubstitution
+from bs4.formatter import HTMLFormatter
 
 from .names import described, is_exported, library
+
+# HTML as its standard writes it: no slash in an element that cannot have contents.
+WRITTEN = HTMLFormatter(
+    entity_substitution=EntitySubstitution.substitute_xml, void_element_close_prefix=""
+)
 
 
 def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
@@ -17,6 +24,8 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
     - tables scroll in a box of their own;
     - pictures load when they come near, into a place of their size;
     - Thebe's scripts go: it runs code on a remote service, and is not loaded;
+    - the page is a division with a heading, not a section of the article without one;
+    - a fold's label is a phrase, not a paragraph;
     - roles go that are deprecated or misplaced, and headers of columns that have no name.
     """
     soup = BeautifulSoup(body, "html.parser")
@@ -29,6 +38,10 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
     for section in soup.select("section#exercise-content, section#solution-content"):
         section.name = "div"
         del section["id"]
+    for page in soup.find_all("section", recursive=False):
+        page.name = "div"
+    for label in soup.select("summary p"):
+        label.name = "span"
     for table in soup.select("table"):
         scroller = table.parent
         if scroller is None or "pst-scrollable-table-container" not in scroller.get("class", []):
@@ -79,7 +92,7 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
             header.name = "td"
     for element in soup.select('.citation-list, .citation, p.caption[role="heading"]'):
         del element["role"], element["aria-level"]
-    return str(soup)
+    return soup.decode(formatter=WRITTEN)
 
 
 def mend_source(body: str, module: str) -> str:
@@ -94,6 +107,8 @@ def mend_source(body: str, module: str) -> str:
         page, _, place = str(link["href"]).partition("#")
         place = described(str(link.find_parent()["id"]), module) or place
         link["href"] = f"{page}#{place}"
+    for block in soup.select("pre div.viewcode-block"):
+        block.name = "span"  # a listing holds phrases only
     return str(soup)
 
 
