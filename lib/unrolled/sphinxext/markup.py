@@ -92,7 +92,8 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
             header.name = "td"
     for element in soup.select('.citation-list, .citation, p.caption[role="heading"]'):
         del element["role"], element["aria-level"]
-    return soup.decode(formatter=WRITTEN)
+    written: str = soup.decode(formatter=WRITTEN)
+    return written
 
 
 def mend_source(body: str, module: str) -> str:
