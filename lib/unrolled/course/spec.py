@@ -123,8 +123,8 @@ class Came(NamedTuple):
 
 def leaves(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """Yield (name, number or array) of a value's parts; the first level has the given names."""
-    if len(names) == 1 and not isinstance(value, tuple | list | dict):
-        yield names[0], value
+    if len(names) == 1:
+        yield from _below(names[0], value)
         return
     for name, one in zip(names, _items(value), strict=True):
         yield from _below(name, one)
@@ -161,9 +161,9 @@ def difference(wanted: Any, came: Any, outputs: tuple[str, ...]) -> str | None:
         came = came[0]
     # Names of fields are the reference's: a student may return a plain tuple for a named one.
     pairs = list(leaves(wanted, outputs))
-    values = [one for _, one in leaves(came, outputs)] if _same_tree(wanted, came) else None
-    if values is None:
-        return f"expected {_tree(wanted, outputs)}, got another structure"
+    if not _same_tree(wanted, came):
+        return f"expected {', '.join(name for name, _ in pairs)}, got another structure"
+    values = [one for _, one in leaves(came, outputs)]
     for (name, right), one in zip(pairs, values, strict=True):
         if problem := _different(name, right, one):
             return problem
@@ -176,10 +176,6 @@ def _same_tree(wanted: Any, came: Any) -> bool:
             return False
         return all(map(_same_tree, _items(wanted), _items(came)))
     return not isinstance(came, tuple | list | dict)
-
-
-def _tree(wanted: Any, outputs: tuple[str, ...]) -> str:
-    return ", ".join(name for name, _ in leaves(wanted, outputs))
 
 
 def _what(value: Any) -> str:

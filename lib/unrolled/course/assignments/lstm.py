@@ -10,6 +10,7 @@ from unrolled.cells import lstm
 from unrolled.cells.protocol import Array, sigmoid
 
 from ..spec import Assignment, Case, Part, Written
+from .cases import about, normals, shapes
 
 GATES = ("i", "f", "c_tilde", "o")
 
@@ -105,31 +106,15 @@ def step_backward(
     return lstm.Params(*dp), before.h, before.c, dx
 
 
-# Cases: one column, then several; D and H differ, so that no transpose fits by chance.
-
-
-def shapes(rng: np.random.Generator) -> list[tuple[int, int, int, type]]:
-    """Return D, H, B and the dtype of some cases."""
-    D, H = (int(n) for n in rng.choice(np.arange(2, 7), 2, replace=False))
-    return [(D, H, 1, np.float64), (H, D, 3, np.float64), (D + 1, H + 2, 2, np.float32)]
-
-
-def about(D: int, H: int, B: int, dtype: type) -> str:
-    """Return the words for a case."""
-    columns = "one column" if B == 1 else f"{B} columns"
-    return f"D = {D}, H = {H}, {columns}, {np.dtype(dtype).name}"
-
-
 def step_arguments(
     rng: np.random.Generator, D: int, H: int, B: int, dtype: type
 ) -> tuple[lstm.Params, Array, Array, Array]:
     """Return p, h_prev, c_prev, x with all gates of their own, and biases that matter."""
 
-    def normal(*shape: int) -> Array:
-        return rng.normal(size=shape).astype(dtype)
-
-    p = lstm.Params(normal(4, H, D), normal(4, H, H), normal(4, H, 1))
-    return p, np.tanh(normal(H, B)), 2 * normal(H, B), normal(D, B)
+    W_x, W_h, b, h, c, x = normals(
+        rng, dtype, (4, H, D), (4, H, H), (4, H, 1), (H, B), (H, B), (D, B)
+    )
+    return lstm.Params(W_x, W_h, b), np.tanh(h), 2 * c, x
 
 
 def step_cases(rng: np.random.Generator, variant: int) -> list[Case]:
