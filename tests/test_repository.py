@@ -32,7 +32,7 @@ TRACKED = [
 ]
 NOTEBOOKS = [path for path in TRACKED if path.suffix == ".ipynb"]
 PAGES = [p for p in TRACKED if p.match("book/*.md") or p.match("book/[a-z]*/*.md")]
-TESTS = sorted((ROOT / "tests").glob("test_*.py"))
+TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 
 def name_of(path: Path) -> str:

@@ -20,10 +20,14 @@ def check(assignment: str, part: str, *answers: object, variant: int = 0) -> Non
         raise TypeError(f"{part} checks {', '.join(spec.wanted)}; got {len(answers)} answers")
     cases = visible_cases(spec, variant)
     for case in cases:
-        problem = verdict(spec, case, came_of(spec, case, answers))
+        came = came_of(spec, case, answers)
+        problem = spec.form(came.value) if spec.form else verdict(spec, case, came)
         if problem is not None:
             about = f" ({case.about})" if case.about else ""
             raise AssertionError(f"{', '.join(spec.wanted)}{about}: {problem}")
+    if spec.form:
+        print(f"{', '.join(spec.wanted)}: of the right form. Whether it is right, grading tells.")
+        return
     count = f"{len(cases)} visible cases" if len(cases) > 1 else "the visible case"
     print(f"{', '.join(spec.wanted)}: right in {count}.")
 

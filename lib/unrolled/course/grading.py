@@ -68,7 +68,7 @@ def grade(
             "call": part.call,
             "cells": submission.ends[part.name],
             "cases": [wire.to_json(case.arguments) for case, _ in cases[part.name]],
-            "given": dict(part.given),
+            "given": dict(part.given_for(variant)),
             "library": part.library,
         }
         for part in assignment.parts

@@ -70,6 +70,8 @@ def words_of(error: BaseException) -> str:
 def run_cells(cells: list[dict[str, Any]], given: dict[str, str]) -> tuple[dict[str, Any], str]:
     """Run cells in order, each by itself; return their names, and the last cell's error or ""."""
     names: dict[str, Any] = {"__name__": "__main__", "np": np}
+    references = {name: made(source, name) for name, source in given.items()}
+    names |= references
     failed = ""
     for cell in cells:
         failed = ""
@@ -78,26 +80,27 @@ def run_cells(cells: list[dict[str, Any]], given: dict[str, str]) -> tuple[dict[
             exec(compile(tree, f"<cell {cell['id']}>", "exec"), names)
         except BaseException as error:  # also SystemExit: it ends this cell alone
             failed = words_of(error)
-        for name, source in given.items():
-            if name in names or cell is cells[-1]:
-                scope: dict[str, Any] = {"np": np}
-                exec(source, scope)
-                names[name] = scope[name]
+        names |= references  # whatever the cell has defined
     return names, failed
+
+
+def made(source: str, name: str) -> Any:
+    """Return what a text defines."""
+    scope: dict[str, Any] = {"np": np}
+    exec(source, scope)
+    return scope[name]
 
 
 def arguments_of(case: Any) -> list[Any]:
     """Return a case's arguments, functions made from their source."""
-    made = []
+    found = []
     for one in wire.from_json(case):
         if isinstance(one, tuple) and getattr(one, "_fields", None) == ("source", "name"):
-            scope: dict[str, Any] = {"np": np}
             source, name = one
-            exec(source, scope)
-            made.append(scope[name])
+            found.append(made(source, name))
         else:
-            made.append(one)
-    return made
+            found.append(one)
+    return found
 
 
 def one_case(part: dict[str, Any], names: dict[str, Any], case: Any) -> dict[str, Any]:

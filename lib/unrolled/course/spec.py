@@ -55,7 +55,9 @@ class Part:
         signature is the reference's.
     library: whether the library may be imported where the part is graded.
     given: names that earlier parts define, and the source of a reference for each: a part is
-        graded on these, not on the student's own earlier ones.
+        graded on these, not on the student's own earlier ones. Or variant -> them.
+    form: what came -> None or what is wrong with its form: the notebook's own check says no more,
+        where more would give the answer away.
     """
 
     name: str
@@ -69,13 +71,18 @@ class Part:
     judge: Callable[[tuple[Any, ...], Any], str | None] | None = None
     mistakes: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     library: bool = False
-    given: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] | Callable[[int], Mapping[str, str]] = field(default_factory=dict)
+    form: Callable[[Any], str | None] | None = None
 
     def __post_init__(self) -> None:
         if (self.reference is None) == (self.judge is None):
             raise ValueError(f"part {self.name} needs a reference or a judge, and not both")
         if self.call and len(self.wanted) != 1:
             raise ValueError(f"part {self.name} wants one function, got {self.wanted}")
+
+    def given_for(self, variant: int) -> Mapping[str, str]:
+        """Return the given sources of a variant."""
+        return self.given(variant) if callable(self.given) else self.given
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,8 @@ def _what(value: Any) -> str:
 
 
 def _different(name: str, right: Any, came: Any) -> str | None:
+    if isinstance(came, np.ndarray) and came.dtype == bool and came.ndim == 0:
+        came = bool(came)
     if isinstance(right, str | bool | None):
         return None if came == right and type(came) is type(right) else f"{name}: not {came!r}"
     if came is None or isinstance(came, str):

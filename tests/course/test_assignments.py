@@ -1,0 +1,73 @@
+"""The three assignments: their solutions are right, their students' versions are empty."""
+
+import pytest
+
+from unrolled.course.assignments import NAMES, instructor_notebook, load
+from unrolled.course.check import check, hidden_cases, visible_cases
+from unrolled.course.grading import grade
+from unrolled.course.submission import restore
+from unrolled.course.template import TemplateError, filled, for_students, make_notebook
+
+VARIANTS = (0, 7)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_solution_has_all_points_and_the_students_version_none(sandbox, name, variant):
+    assignment, solved = load(name), instructor_notebook(name, variant)
+    students = for_students(solved)
+    assert assignment.points == 30
+    found = grade(assignment, restore(solved, students, assignment), sandbox, "secret", variant)
+    assert [part for part in found.parts if part.score < part.points] == []
+    assert found.notes == []
+    empty = grade(assignment, restore(students, students, assignment), sandbox, "secret", variant)
+    assert empty.score == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_of_a_solution_is_left_for_students(name):
+    solved = instructor_notebook(name)
+    students = for_students(solved)
+    assert "SOLUTION" in "".join(cell.source for cell in solved.cells)
+    text = "".join(cell.source for cell in students.cells)
+    assert "SOLUTION" not in text
+    assert "Rubric" not in text
+    for before, after in zip(solved.cells, students.cells, strict=True):
+        if not before.metadata.get("nbgrader", {}).get("solution"):
+            assert before.source == after.source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_variants_differ_and_hidden_cases_are_not_the_visible_ones(name):
+    text = ["".join(c.source for c in instructor_notebook(name, v).cells) for v in (0, 1, 2)]
+    assert len(set(text)) == 3
+    for part in load(name).parts:
+        if part.call:
+            visible, hidden = visible_cases(part, 0), hidden_cases(part, "secret", 0)
+            assert repr(visible) == repr(visible_cases(part, 0))
+            assert repr(visible) != repr(hidden) != repr(hidden_cases(part, "another", 0))
+
+
+def test_what_is_not_there_is_said():
+    with pytest.raises(KeyError, match="lstm, gru, gates; got 'rnn'"):
+        load("rnn")
+    with pytest.raises(KeyError, match="got 'steps'"):
+        check("lstm", "steps", print)
+    with pytest.raises(TypeError, match="got 2 answers"):
+        check("lstm", "step", print, print)
+    with pytest.raises(AssertionError, match="expected a function, got int"):
+        check("lstm", "step", 3)
+
+
+def test_a_template_that_is_no_assignment_is_refused():
+    with pytest.raises(TemplateError, match="no value x"):
+        filled("{{x}}", {"y": 1})
+    assert filled("{{x}} and {{x}}", {"x": 2}) == "2 and 2"
+    for text, words in [
+        ("words", "begins with a cell"),
+        ("# %% answer=nothing\n", "lstm has"),
+        ("# %% answer=step\n# %% answer=step\n", "twice"),
+        ("# %% check=example\n# %% answer=example\n", "part example needs"),
+    ]:
+        with pytest.raises(TemplateError, match=words):
+            make_notebook(load("lstm"), text, {})
