@@ -283,18 +283,18 @@ def rnn_unrolled() -> Drawing:
         d.letter(x - 6, read - 2, Y._replace(subscript=step))
         if weights:
             d.letter(x + 42, top - 34, Letter("ink", "W", "x"))
-            d.letter(x + 42, read + 62, Letter("ink", "W", "y"))
+            d.letter(x + 42, read + 52, Letter("ink", "W", "y"))
 
     # Folded: the state comes back, over the input's wire.
     x, back = 110, state + 66
     cell(x, "t", weights=False)
     loop = [(x + 46, state), (x + 92, state), (x + 92, back), (x - 84, back), (x - 84, state)]
     d.wire("h", *loop, (x - 48, state))
-    d.letter(x + 70, state - 18, H)
+    d.letter(x + 70, state - 26, H)
     d.letter(234, state + 12, Letter("ink", "=", ""))
 
-    d.wire("h", (310, state), (columns["1"] - 48, state))
-    d.letter(290, state + 10, H._replace(subscript="0"))
+    d.wire("h", (314, state), (columns["1"] - 48, state))
+    d.letter(288, state + 10, H._replace(subscript="0"))
     for step, x in columns.items():
         cell(x, step, weights=True)
     for start, stop, after in ((400, 600, "1"), (600, 720, "2"), (766, 880, ""), (880, 992, "T")):
@@ -304,12 +304,12 @@ def rnn_unrolled() -> Drawing:
             (stop - (48 if stop in (600, 880) else 2), state),
         )
         if after:
-            d.letter(start + (100 if after == "1" else 76), state - 18, H._replace(subscript=after))
+            d.letter(start + (100 if after == "1" else 88), state - 26, H._replace(subscript=after))
         if after != "T":
             d.letter(
-                start + {"1": 100, "2": 96, "": 26}[after], state + 44, Letter("ink", "W", "h")
+                start + {"1": 100, "2": 94, "": 24}[after], state + 44, Letter("ink", "W", "h")
             )
-    d.word(742, state + 6, "· · ·", "ink")
+    d.word(742, state + 9, "· · ·", "ink")
     return d
 
 
