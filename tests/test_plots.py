@@ -86,6 +86,7 @@ def test_a_figure_is_the_same_file_each_time_and_sized_in_pixels():
     root = ET.fromstring(first)
     assert (root.get("width"), root.get("height")) == ("560", "320")
     assert "metadata" not in first
+    assert not re.search(r' [dxy]="[^"]*\.\d{3}', first)
 
 
 def test_look():

@@ -110,7 +110,10 @@ def themed_svg(figure: Figure) -> str:
     width, height = (round(100 * side) for side in figure.get_size_inches())
     picture = re.sub(r'width="[\d.]+pt"', f'width="{width}"', picture, count=1)
     picture = re.sub(r'height="[\d.]+pt"', f'height="{height}"', picture, count=1)
-    picture = re.sub(r"\n\s+", "\n", picture)
+    picture = re.sub(r"\s*\n\s*", "\n", picture)
+    picture = re.sub(  # hundredths of a point are enough
+        r' (?:d|x|y)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), picture
+    )
 
     used = {found for found in re.findall(r": (#[0-9a-f]{6})\b", picture) if on_dark(found)}
     picture = re.sub(
