@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorable_pages import write_page
+from explorable_pages import Open, write_page
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,9 +71,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
-
-
-Open = Callable[..., Page]
 
 
 @pytest.fixture

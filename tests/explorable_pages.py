@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from unrolled import explorables
 from unrolled.explorables.explorable import STATIC
 
 Place = tuple[float, float]
+# What the fixture `opened` gives: opens a page with the given hosts.
+Open = Callable[..., Page]
 
 ALL = [
     one

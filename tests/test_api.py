@@ -25,7 +25,7 @@ WIDTHS = (1280, 390)
 THEMES = ("light", "dark")
 
 # Public to no one: helpers that check and walk, the site's extension.
-INTERNAL = {"unrolled.checks", "unrolled.tree", "unrolled.sphinxext"}
+INTERNAL = {"unrolled.checks", "unrolled.course", "unrolled.sphinxext", "unrolled.tree"}
 SHAPE = re.compile(r"\((?:[\w+·… -]+|\.\.\.),(?:(?: [\w+·… -]+| \.\.\.),?)*\)|shape|elementwise")
 
 

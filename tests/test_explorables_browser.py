@@ -6,8 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Open
-from explorable_pages import ALL, box_of, frame, state_of, violations
+from explorable_pages import ALL, Open, box_of, frame, state_of, violations
 from playwright.sync_api import Locator, Page, expect
 
 from unrolled.explorables import Explorable, LSTMGates

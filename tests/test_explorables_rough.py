@@ -5,8 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import Open
-from explorable_pages import ALL, state_of
+from explorable_pages import ALL, Open, state_of
 from playwright.sync_api import expect
 
 from unrolled.explorables import Explorable

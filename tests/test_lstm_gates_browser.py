@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Open
-from explorable_pages import box_of, frame, inked, swipe
+from explorable_pages import Open, box_of, frame, inked, swipe
 from playwright.sync_api import Locator, Page, expect
 
 from unrolled.explorables import LSTMGates

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Open
-from explorable_pages import box_of, frame, violations
+from explorable_pages import Open, box_of, frame, violations
 from playwright.sync_api import Page, expect
 
 from unrolled.bptt import backward, unroll

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Open
-from explorable_pages import violations
+from explorable_pages import Open, violations
 from playwright.sync_api import Locator, Page, expect
 
 from unrolled.selfcheck import Choice, Number, Order, Predict, SelfCheck, formula, markup
