@@ -94,7 +94,7 @@ bench-explorables: book browser
 recordings: $(READY)
 	$(BIN)/python tools/record.py
 
-# The training runs that the chapter "Long memory" compares: some minutes.
+# The training runs that the chapter "Long memory" compares: some twenty minutes.
 long-memory: $(READY)
 	$(BIN)/python tools/long_memory.py
 

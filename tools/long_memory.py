@@ -1,4 +1,4 @@
-"""Record the runs of the chapter "Long memory": some ten minutes on one thread, with a bar.
+"""Record the runs of the chapter "Long memory": some twenty minutes on one thread, with a bar.
 
 python tools/long_memory.py [--keep]      --keep goes on after an interruption
 
