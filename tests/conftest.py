@@ -1,6 +1,7 @@
 """What all tests share: trouble made fatal, the built site, and a browser."""
 
 import fcntl
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,23 @@ def site(testrun_uid: str) -> Path:
             lock.truncate(0)
             lock.write(testrun_uid)
     return ROOT / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def served(site: Path) -> Iterator[str]:
+    """The address at which tools/serve.py serves the site."""
+    command = [sys.executable, "tools/serve.py", str(site), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        found = re.search(r"http://\S+", server.stdout.readline())
+        assert found, "the server says where it is"
+        yield found[0]
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def addresses(site: Path, served: str) -> dict[str, str]:
+    return {"served": served, "folder": f"{site.as_uri()}/"}
 
 
 def find_chromium() -> str:

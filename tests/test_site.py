@@ -1,9 +1,6 @@
 """The built site as a reader meets it: in Chromium, from a server and from a folder."""
 
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urldefrag
@@ -33,23 +30,6 @@ def pages_of_the_contents() -> list[str]:
 
 
 PAGES = pages_of_the_contents()
-
-
-@pytest.fixture(scope="session")
-def served(site: Path) -> Iterator[str]:
-    """The address at which tools/serve.py serves the site."""
-    command = [sys.executable, "tools/serve.py", str(site), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        found = re.search(r"http://\S+", server.stdout.readline())
-        assert found, "the server says where it is"
-        yield found[0]
-        server.terminate()
-
-
-@pytest.fixture(scope="session")
-def addresses(site: Path, served: str) -> dict[str, str]:
-    return {"served": served, "folder": f"{site.as_uri()}/"}
 
 
 def open_page(browser: Browser, address: str, width: int = 1280, theme: str = "light") -> Page:

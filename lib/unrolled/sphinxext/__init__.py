@@ -9,6 +9,7 @@
   custom properties, ``--unrolled-f`` and so on.
 - titles.py: what a page is called, and what search engines are told of it.
 - markup.py: what the HTML writers leave inaccessible or invalid is mended in the page's body.
+- previews.py: what a link to an equation, a term or the like leads to is seen beside the link.
 - library.py: the pages of book/api describe the library from its own docstrings, which are plain
   prose (prose.py); names.py tells what is public.
 """
@@ -31,6 +32,7 @@ from .library import (
     set_signature,
 )
 from .pages import finish, forget_failure, remember_assets, set_page
+from .previews import add_previews, forget_previews
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -56,6 +58,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", prefetch_math)
     # After the theme and all extensions.
     app.connect("html-page-context", set_page, priority=900)
+    app.connect("html-page-context", add_previews, priority=910)
     app.connect("build-finished", finish, priority=900)
+    app.connect("build-finished", forget_previews, priority=900)
     app.connect("build-finished", forget_failure, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
