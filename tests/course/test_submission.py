@@ -8,8 +8,12 @@ import pytest
 from small import SMALL, solved
 
 from unrolled.course import submission
-from unrolled.course.submission import SubmissionError, read_notebook, restore
+from unrolled.course.submission import SubmissionError, parse_notebook, read_bytes, restore
 from unrolled.course.template import for_students
+
+
+def parse(path):
+    return parse_notebook(read_bytes(path))
 
 
 def text(**changes):
@@ -39,21 +43,21 @@ def test_what_is_no_notebook_is_refused_with_the_reason(tmp_path, kind):
     path = tmp_path / "lstm.ipynb"
     path.write_bytes(content)
     with pytest.raises(SubmissionError, match=words):
-        read_notebook(path)
+        parse(path)
 
 
 def test_what_is_no_file_is_refused_and_nothing_waits(tmp_path):
     with pytest.raises(SubmissionError, match="No such file"):
-        read_notebook(tmp_path / "nothing.ipynb")
+        parse(tmp_path / "nothing.ipynb")
     (tmp_path / "link.ipynb").symlink_to("/etc/passwd")
     with pytest.raises(SubmissionError, match="a link"):
-        read_notebook(tmp_path / "link.ipynb")
+        parse(tmp_path / "link.ipynb")
     os.mkfifo(tmp_path / "pipe.ipynb")
     with pytest.raises(SubmissionError, match="not an ordinary file"):
-        read_notebook(tmp_path / "pipe.ipynb")
+        parse(tmp_path / "pipe.ipynb")
     (tmp_path / "folder.ipynb").mkdir()
     with pytest.raises(SubmissionError, match="Is a directory"):
-        read_notebook(tmp_path / "folder.ipynb")
+        parse(tmp_path / "folder.ipynb")
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path):
@@ -61,7 +65,7 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path):
     with path.open("wb") as file:
         file.truncate(submission.MAX_BYTES + 1)
     with pytest.raises(SubmissionError, match="clear the outputs"):
-        read_notebook(path)
+        parse(path)
 
 
 def test_large_outputs_are_left_out(tmp_path):
@@ -70,7 +74,7 @@ def test_large_outputs_are_left_out(tmp_path):
     code.outputs = [nbformat.v4.new_output("stream", text="x" * 10**6)]
     path = tmp_path / "small.ipynb"
     nbformat.write(notebook, path)
-    assert not any(cell.get("outputs") for cell in read_notebook(path).cells)
+    assert not any(cell.get("outputs") for cell in parse(path).cells)
 
 
 def test_cells_twice_moved_or_of_another_kind_are_noted():

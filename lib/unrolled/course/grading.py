@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import wire
@@ -42,6 +42,16 @@ class Result:
     def score(self) -> int:
         """The points of all parts."""
         return sum(part.score for part in self.parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Result:
+        """Return the result that `to_json` was given."""
+        parts = [PartResult(**part) for part in found["parts"]]
+        return cls(parts, found["notes"], found["printed"])
 
 
 def cases_of(part: Part, secret: str, variant: int) -> list[tuple[Case, bool]]:

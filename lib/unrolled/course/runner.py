@@ -27,10 +27,6 @@ REPORT = 3  # the file descriptor that standard output becomes
 WORDS = 2000  # of an error are kept
 
 
-class TooLongError(Exception):
-    """The time of a part is over."""
-
-
 def limit(limits: dict[str, int]) -> None:
     """Set what this process and its children may use."""
     for name, amount in limits.items():

@@ -54,8 +54,8 @@ def runs(cell: NotebookNode) -> bool:
     return cell.cell_type == "code" and not (graded(cell).get("grade") and graded(cell)["locked"])
 
 
-def read_text(path: Path) -> str:
-    """Return a file's text; raises SubmissionError for what is no ordinary file of text."""
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds; raises SubmissionError for what is no ordinary file."""
     try:
         # Not through a link, and not waiting for a pipe.
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
@@ -67,20 +67,19 @@ def read_text(path: Path) -> str:
                     f"{about.st_size / 2**20:.0f} MiB, more than {MAX_BYTES // 2**20}: "
                     "clear the outputs and hand in again"
                 )
-            return file.read(MAX_BYTES).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise SubmissionError(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
+            return file.read(MAX_BYTES)
     except OSError as error:
         if path.is_symlink():
             raise SubmissionError("a link, not a file") from None
         raise SubmissionError(f"cannot be read: {error.strerror}") from None
 
 
-def read_notebook(path: Path) -> NotebookNode:
-    """Return a notebook; raises SubmissionError that says why a file is none."""
-    text = read_text(path)
+def parse_notebook(content: bytes) -> NotebookNode:
+    """Return the notebook that a file holds; raises SubmissionError that says why it is none."""
     try:
-        found = json.loads(text)
+        found = json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SubmissionError(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
     except (ValueError, RecursionError) as error:
         raise SubmissionError(f"not a notebook: no JSON ({error})") from None
     if not isinstance(found, dict) or not isinstance(found.get("cells"), list):

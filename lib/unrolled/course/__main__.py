@@ -1,0 +1,138 @@
+"""The course from the command line: python -m unrolled.course COMMAND --help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .assignments import NAMES
+from .folder import Course, CourseError, create, open_course
+from .sandbox import Limits, NoSandboxError, Sandbox
+
+
+def sandbox_of(options: argparse.Namespace) -> Sandbox:
+    """Return the sandbox that the options ask for; the default is bubblewrap."""
+    limits = Limits(seconds=options.seconds)
+    if options.unsafe:
+        print("Submissions run WITHOUT protection, with your rights.", file=sys.stderr)
+        return Sandbox("unsafe", limits=limits)
+    if options.container:
+        return Sandbox("container", options.container, limits)
+    return Sandbox(limits=limits)
+
+
+def init(options: argparse.Namespace) -> int:
+    """Make a course's folder."""
+    found = create(options.course, options.name or options.course.resolve().name, options.db_url)
+    print(f"{found.folder} is a course. Keep course.json to yourself: it holds the secret.")
+    return 0
+
+
+def release(options: argparse.Namespace) -> int:
+    """Release an assignment."""
+    from .release import release
+
+    path = release(open_course(options.course), options.assignment, options.variant, options.due)
+    print(f"{path} is for your students.")
+    return 0
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Grade an assignment's own solution, which must have all points, and the empty version."""
+    from .release import validate
+
+    course: Course | None = None
+    if (options.course / "course.json").exists():
+        course = open_course(options.course)
+    variant = options.variant
+    if course is not None and variant is None:
+        variant = course.variants.get(options.assignment)
+    solved, empty = validate(options.assignment, sandbox_of(options), variant or 0)
+    for part in solved.parts:
+        print(f"{part.name:16}{part.score} of {part.points}  {part.wrong}")
+    print(f"{'without work':16}{empty.score} of {sum(part.points for part in empty.parts)}")
+    return int(any(part.wrong for part in solved.parts) or empty.score != 0)
+
+
+def grade(options: argparse.Namespace) -> int:
+    """Grade what was handed in, as far as it is not graded yet."""
+    from .grader import grade_all
+
+    with tqdm(unit="submission", disable=None) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.total, bar.n = of, done
+            bar.refresh()
+
+        rows = grade_all(
+            open_course(options.course),
+            options.assignment,
+            sandbox_of(options),
+            students=options.student,
+            count=options.workers,
+            cluster=options.cluster,
+            progress=progress,
+        )
+    for row in rows:
+        score = "" if row.score is None else row.score
+        late = f"late by {row.late}" if row.late else ""
+        print(f"{row.student:20} {row.status:10} {score!s:>4}  {late} {row.why}".rstrip())
+    return int(any(row.status == "failed" for row in rows))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = argparse.ArgumentParser(prog="python -m unrolled.course", description=__doc__)
+    commands = found.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        run: Callable[[argparse.Namespace], int], assignment: bool = True
+    ) -> argparse.ArgumentParser:
+        words = (run.__doc__ or "").splitlines()[0]
+        one = commands.add_parser(run.__name__, help=words, description=words)
+        one.set_defaults(run=run)
+        one.add_argument(
+            "--course", type=Path, default=Path(), help="the folder; default: this one"
+        )
+        if assignment:
+            one.add_argument("assignment", choices=NAMES)
+        return one
+
+    def with_sandbox(one: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        one.add_argument("--container", metavar="IMAGE", help="run submissions in this image")
+        one.add_argument("--unsafe", action="store_true", help="run them without protection")
+        one.add_argument("--seconds", type=int, default=10, help="for each part; default: 10")
+        return one
+
+    one = command(init, assignment=False)
+    one.add_argument("--name", help="the course's name; default: the folder's")
+    one.add_argument("--db-url", help="another database than gradebook.db, as postgresql://...")
+    one = command(release)
+    one.add_argument("--variant", type=int, default=0, metavar="SEED", help="0 is the public one")
+    one.add_argument("--due", help="as 2027-03-01T23:59+01:00")
+    one = with_sandbox(command(validate))
+    one.add_argument("--variant", type=int, metavar="SEED", help="default: the released one, or 0")
+    one = with_sandbox(command(grade))
+    one.add_argument("--student", action="append", help="this one alone; may be repeated")
+    one.add_argument("--workers", type=int, help="processes; default: one a core")
+    one.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, as tcp://host:8786")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return its exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        return status
+    except (CourseError, NoSandboxError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

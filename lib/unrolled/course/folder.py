@@ -1,0 +1,121 @@
+"""A course's folder, as nbgrader lays it out, with the settings and the secret that grading needs.
+
+course.json                          the settings; readable by its owner alone: it has the secret
+nbgrader_config.py                   nbgrader's own, for its formgrader and commands
+source/<assignment>/                 with solutions
+release/<assignment>/                for students
+submitted/<student>/<assignment>/    what they handed in
+autograded/<student>/<assignment>/   the same with locked cells put back, and result.json
+feedback/<student>/<assignment>/     pages for students
+gradebook.db                         points, unless db_url names another database
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SETTINGS = "course.json"
+
+NBGRADER = """# For nbgrader's own commands and its formgrader.
+# Written by `python -m unrolled.course init`.
+c = get_config()
+c.CourseDirectory.course_id = {course!r}
+c.CourseDirectory.db_url = {db_url!r}
+c.ClearSolutions.code_stub = {{"python": {stub!r}}}
+c.ClearSolutions.text_stub = {text_stub!r}
+"""
+
+
+class CourseError(RuntimeError):
+    """Something that a teacher can mend, in words."""
+
+
+@dataclass
+class Course:
+    """A course: its folder, name, database, secret, and the variant of each released assignment."""
+
+    folder: Path
+    course: str
+    db_url: str
+    secret: str
+    variants: dict[str, int] = field(default_factory=dict)
+    due: dict[str, str] = field(default_factory=dict)
+
+    def save(self) -> None:
+        """Write the settings, all or nothing."""
+        settings = asdict(self)
+        settings.pop("folder")
+        path = self.folder / SETTINGS
+        write_whole(path, json.dumps(settings, indent=2) + "\n")
+        path.chmod(0o600)
+
+    def variant(self, assignment: str) -> int:
+        """Return the variant that was released; raises CourseError if none was."""
+        if assignment not in self.variants:
+            released = ", ".join(self.variants) or "none"
+            raise CourseError(f"{assignment} is not released (released: {released})")
+        return self.variants[assignment]
+
+    def source(self, assignment: str) -> Path:
+        """Return the path of an assignment's notebook with solutions."""
+        return self.folder / "source" / assignment / f"{assignment}.ipynb"
+
+    def release(self, assignment: str) -> Path:
+        """Return the path of an assignment's notebook for students."""
+        return self.folder / "release" / assignment / f"{assignment}.ipynb"
+
+
+def create(folder: Path, course: str, db_url: str | None = None) -> Course:
+    """Make a course's folder; raises CourseError if it is one already."""
+    if (folder / SETTINGS).exists():
+        raise CourseError(f"{folder} is a course already")
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    found = Course(
+        folder, course, db_url or f"sqlite:///{folder}/gradebook.db", secrets.token_hex(16)
+    )
+    from .template import STUB
+
+    text = NBGRADER.format(
+        course=course, db_url=found.db_url, stub=STUB["code"], text_stub=STUB["markdown"]
+    )
+    (folder / "nbgrader_config.py").write_text(text, encoding="utf-8")
+    for name in ("source", "release", "submitted"):
+        (folder / name).mkdir(exist_ok=True)
+    found.save()
+    return found
+
+
+def open_course(folder: Path) -> Course:
+    """Return the course in a folder; raises CourseError that says how to make one."""
+    path = folder / SETTINGS
+    try:
+        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Course(folder.resolve(), **settings)
+    except FileNotFoundError:
+        raise CourseError(
+            f"{folder} is no course: make one by `python -m unrolled.course init {folder}`"
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise CourseError(f"{path} is damaged: {error}") from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all, whatever ends the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

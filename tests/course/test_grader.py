@@ -1,0 +1,111 @@
+"""Grading a class: every submission has a row, is graded once, and keeps what a person gave."""
+
+import datetime
+import shutil
+
+import pytest
+
+from unrolled.course import folder, release
+from unrolled.course.gradebook import gradebook, results
+from unrolled.course.grader import grade_all
+
+NAME = "lstm"
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A course with one assignment, to be copied."""
+    course = folder.create(tmp_path_factory.mktemp("course") / "rnn", "rnn")
+    release.release(course, NAME, due="2027-03-01T23:59+01:00")
+    return course
+
+
+@pytest.fixture
+def course(released, tmp_path):
+    shutil.copytree(released.folder, tmp_path / "course")
+    found = folder.open_course(tmp_path / "course")
+    found.db_url = f"sqlite:///{found.folder}/gradebook.db"
+    found.save()
+    return found
+
+
+def hand_in(course, student, source, name=f"{NAME}.ipynb", when="2027-02-28 12:00:00 UTC"):
+    place = course.folder / "submitted" / student / NAME
+    place.mkdir(parents=True, exist_ok=True)
+    if isinstance(source, bytes):
+        (place / name).write_bytes(source)
+    else:
+        shutil.copy(source, place / name)
+    (place / "timestamp.txt").write_text(when)
+
+
+def scores(course):
+    with gradebook(course) as book:
+        return {s.student_id: s.score for s in book.assignment_submissions(NAME)}
+
+
+def statuses(rows):
+    return {row.student: row.status for row in rows}
+
+
+def test_a_class_is_graded_and_told_row_by_row(course, sandbox):
+    hand_in(course, "ada", course.source(NAME))
+    hand_in(course, "bob", course.release(NAME))
+    hand_in(course, "cyd", b"{}")
+    hand_in(course, "dan", course.source(NAME), name="my homework.ipynb")
+    (course.folder / "submitted" / "eve").mkdir()
+    hand_in(course, "fay", b"\xff")
+    rows = grade_all(course, NAME, sandbox, count=1)
+    assert statuses(rows) == {
+        "ada": "graded", "bob": "graded", "cyd": "refused",
+        "dan": "graded", "eve": "missing", "fay": "refused",
+    }  # fmt: skip
+    assert scores(course) == {"ada": 22, "bob": 0, "cyd": 0, "dan": 22, "fay": 0}
+    assert "no cells" in next(row.why for row in rows if row.student == "cyd")
+    with gradebook(course) as book:
+        (ada,) = (s for s in book.assignment_submissions(NAME) if s.student_id == "ada")
+        assert ada.timestamp == datetime.datetime(2027, 2, 28, 12)
+        assert ada.max_score == 30
+        assert ada.needs_manual_grade
+        assert results(book, NAME)["bob"].parts[0].wrong.startswith("NotImplementedError")
+    again = grade_all(course, NAME, sandbox, count=1)
+    assert {row.status for row in again} == {"as before", "missing"}
+    assert {row.student: row.score for row in again if row.score} == {"ada": 22, "dan": 22}
+
+
+def test_points_by_hand_stay_where_the_answer_stays(course, sandbox):
+    hand_in(course, "ada", course.source(NAME))
+    grade_all(course, NAME, sandbox, count=1)
+    with gradebook(course) as book:
+        grade = book.find_grade("explain", NAME, NAME, "ada")
+        grade.manual_score, grade.needs_manual_grade = 4, False
+        book.find_comment("explain", NAME, NAME, "ada").manual_comment = "Nearly."
+        other = book.find_grade("gradient", NAME, NAME, "ada")
+        other.manual_score, other.needs_manual_grade = 3, False
+        book.db.commit()
+    text = course.source(NAME).read_text().replace("With the gates held fixed", "Without a reason")
+    hand_in(course, "ada", text.encode())
+    assert statuses(grade_all(course, NAME, sandbox, count=1)) == {"ada": "graded"}
+    assert scores(course) == {"ada": 26}
+    with gradebook(course) as book:
+        assert book.find_comment("explain", NAME, NAME, "ada").manual_comment == "Nearly."
+        assert book.find_grade("gradient", NAME, NAME, "ada").needs_manual_grade
+
+
+def test_another_variant_is_refused_once_something_is_graded(course, sandbox):
+    hand_in(course, "ada", course.source(NAME))
+    grade_all(course, NAME, sandbox, count=1)
+    with pytest.raises(folder.CourseError, match="variant 0 of lstm has been graded"):
+        release.release(course, NAME, variant=5)
+
+
+def test_what_a_teacher_gets_wrong_is_said(course, sandbox, tmp_path):
+    with pytest.raises(folder.CourseError, match=r"gru is not released \(released: lstm\)"):
+        grade_all(course, "gru", sandbox)
+    with pytest.raises(folder.CourseError, match="is a course already"):
+        folder.create(course.folder, "again")
+    with pytest.raises(folder.CourseError, match="is no course: make one"):
+        folder.open_course(tmp_path / "nowhere")
+    with pytest.raises(folder.CourseError, match=r"2027-03-01T23:59\+01:00; got 'monday'"):
+        release.release(course, NAME, due="monday")
+    assert (course.folder / "course.json").stat().st_mode & 0o77 == 0
