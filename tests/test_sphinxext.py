@@ -67,6 +67,17 @@ def test_a_name_that_is_an_index_is_one_element() -> None:
     assert tidy.count("\u2061") == 1
 
 
+def test_distances_are_those_of_tex() -> None:
+    (answer,) = katex([(r"h_{t-1} = (0, -1) - f'(a_{i,t})", False)])
+    math = BeautifulSoup(tidy_mathml(answer["mathml"]), "html.parser")
+    close, number, difference = (o for o in math("mo") if o.text == "−")
+    assert (close["lspace"], close["rspace"]) == ("0", "0")
+    assert number["form"] == "prefix"
+    assert difference.attrs == {}
+    assert [comma.get("rspace") for comma in math("mo") if comma.text == ","] == [None, "0"]
+    assert math.find("mo", string="′").parent.name == "mrow"
+
+
 def test_tidy_spells_what_browsers_would_not_draw() -> None:
     (answer,) = katex([(r"\mathbf{W} \left\lVert \vec x \right\rVert", False)])
     mathml = tidy_mathml(answer["mathml"])

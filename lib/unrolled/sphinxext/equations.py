@@ -46,6 +46,9 @@ NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|equation|gather)\}")
 STYLED = re.compile(r'<(m[iont]|mtext) mathvariant="([a-z-]+)">([^<]*)</\1>')
 # Elements whose children have places: what stands there is one element, or counts for two.
 SCRIPTED = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
+SIGNS, PRIMES = set("−+±∓"), {"′", "″", "‴"}
+BEFORE_A_SIGN = set(",;([{=<>≤≥≈≠≡→∈⋅×/") | {"−", "+"}
+CLOSE_IN_AN_INDEX = set("−+±=<>≤≥≠≈→∈⋅×/,")
 ALPHABETS = {
     "bold": "BOLD",
     "italic": "ITALIC",
@@ -106,14 +109,34 @@ def styled(text: str, variant: str) -> str:
     return "".join(map(spell, text))
 
 
-def one_a_place(mathml: str) -> str:
+def one_a_place(tree: ElementTree.Element) -> None:
     r"""Take out the invisible operator behind a name that is an index: `T_{\max}`, not `\max T`."""
-    tree = ElementTree.fromstring(mathml)
     for element in tree.iter():
         for operator in element.findall("mo") if element.tag in SCRIPTED else []:
             if operator.text == "\u2061":
                 element.remove(operator)
-    return ElementTree.tostring(tree, encoding="unicode")
+
+
+def space_as_tex(tree: ElementTree.Element) -> None:
+    r"""Say what TeX knows of distances and browsers do not.
+
+    In an index operators stand close, `h_{t-1}`; a sign behind a comma, a bracket or another
+    operator is that of a number, `(0, -1)`; and a prime is raised by the font already, `f'`.
+    """
+    for element in tree.iter():
+        before = None
+        for child in element:
+            if child.tag == "mo" and child.text in SIGNS and before in BEFORE_A_SIGN:
+                child.set("form", "prefix")
+            before = child.text if child.tag == "mo" else ""
+        if element.tag in SCRIPTED:
+            for place in list(element)[1:]:
+                for operator in place.iter("mo"):
+                    if operator.text in CLOSE_IN_AN_INDEX:
+                        operator.set("lspace", "0")
+                        operator.set("rspace", "0")
+        if element.tag == "msup" and element[1].tag == "mo" and element[1].text in PRIMES:
+            element.tag = "mrow"
 
 
 def tidy_mathml(mathml: str) -> str:
@@ -130,9 +153,11 @@ def tidy_mathml(mathml: str) -> str:
     for katex_char, char in {"∥": "‖", "∣": "|"}.items():
         mathml = mathml.replace(f'<mo fence="true">{katex_char}<', f'<mo fence="true">{char}<')
     mathml = mathml.replace(' columnspacing=""', "")  # no distance is not a distance
-    if "\u2061" in mathml:
-        mathml = one_a_place(mathml)
-    return mathml.replace("<mo>\u20d7</mo>", '<mo stretchy="false">→</mo>')
+    mathml = mathml.replace("<mo>\u20d7</mo>", '<mo stretchy="false">→</mo>')
+    tree = ElementTree.fromstring(mathml)
+    one_a_place(tree)
+    space_as_tex(tree)
+    return ElementTree.tostring(tree, encoding="unicode")
 
 
 def display_tex(tex: str) -> str:
