@@ -1,7 +1,11 @@
-"""Sandboxes for the course's tests."""
+"""Sandboxes and courses for the course's tests."""
+
+import shutil
 
 import pytest
+from classes import NAME
 
+from unrolled.course import folder, release
 from unrolled.course.sandbox import Limits, NoSandboxError, Sandbox
 
 
@@ -16,4 +20,21 @@ def sandbox():
         found.check()
     except NoSandboxError as error:
         pytest.skip(f"this machine makes no sandbox: {error}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory):
+    """A course with one assignment, to be copied."""
+    course = folder.create(tmp_path_factory.mktemp("course") / "rnn", "rnn")
+    release.release(course, NAME, due="2027-03-01T23:59+01:00")
+    return course
+
+
+@pytest.fixture
+def course(released, tmp_path):
+    shutil.copytree(released.folder, tmp_path / "course")
+    found = folder.open_course(tmp_path / "course")
+    found.db_url = f"sqlite:///{found.folder}/gradebook.db"
+    found.save()
     return found

@@ -1,42 +1,13 @@
 """Grading a class: every submission has a row, is graded once, and keeps what a person gave."""
 
 import datetime
-import shutil
 
 import pytest
+from classes import NAME, hand_in
 
 from unrolled.course import folder, release
 from unrolled.course.gradebook import gradebook, results
 from unrolled.course.grader import grade_all
-
-NAME = "lstm"
-
-
-@pytest.fixture(scope="module")
-def released(tmp_path_factory):
-    """A course with one assignment, to be copied."""
-    course = folder.create(tmp_path_factory.mktemp("course") / "rnn", "rnn")
-    release.release(course, NAME, due="2027-03-01T23:59+01:00")
-    return course
-
-
-@pytest.fixture
-def course(released, tmp_path):
-    shutil.copytree(released.folder, tmp_path / "course")
-    found = folder.open_course(tmp_path / "course")
-    found.db_url = f"sqlite:///{found.folder}/gradebook.db"
-    found.save()
-    return found
-
-
-def hand_in(course, student, source, name=f"{NAME}.ipynb", when="2027-02-28 12:00:00 UTC"):
-    place = course.folder / "submitted" / student / NAME
-    place.mkdir(parents=True, exist_ok=True)
-    if isinstance(source, bytes):
-        (place / name).write_bytes(source)
-    else:
-        shutil.copy(source, place / name)
-    (place / "timestamp.txt").write_text(when)
 
 
 def scores(course):

@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .assignments import NAMES
-from .folder import Course, CourseError, create, open_course
+from .export import FORMS
+from .folder import Course, CourseError, create, open_course, write_whole
 from .sandbox import Limits, NoSandboxError, Sandbox
 
 
@@ -84,6 +85,59 @@ def grade(options: argparse.Namespace) -> int:
     return int(any(row.status == "failed" for row in rows))
 
 
+def students(options: argparse.Namespace) -> int:
+    """Put a roster into the gradebook: a CSV file with the column id."""
+    from .collect import add_students
+
+    count = add_students(open_course(options.course), options.roster)
+    print(f"{count} students are in the gradebook.")
+    return 0
+
+
+def collect(options: argparse.Namespace) -> int:
+    """Bring what was handed in to where it is graded: Canvas's or Moodle's archive, or a folder."""
+    from .collect import collect
+
+    for row in collect(open_course(options.course), options.assignment, options.source):
+        print(f"{row.status:16} {row.student:20} {row.where}  {row.why}".rstrip())
+    return 0
+
+
+def feedback(options: argparse.Namespace) -> int:
+    """Write a page for each student."""
+    from .reports import feedback
+
+    pages = feedback(open_course(options.course), options.assignment)
+    print(f"{len(pages)} pages in {options.course / 'feedback'}")
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write a page on the class."""
+    from .reports import report
+
+    print(report(open_course(options.course), options.assignment))
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the grades as CSV, to standard output or a file."""
+    from .export import text
+    from .outcome import outcomes
+
+    found = outcomes(open_course(options.course), options.assignment)
+    waiting = [one.student for one in found if one.waiting]
+    if waiting:
+        print(f"{len(waiting)} wait for points by hand: {', '.join(waiting)}", file=sys.stderr)
+    table = text(options.form, options.assignment, found)
+    if options.output is None:
+        sys.stdout.write(table)
+    else:
+        write_whole(options.output, table)
+        print(options.output)
+    return 0
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     found = argparse.ArgumentParser(prog="python -m unrolled.course", description=__doc__)
@@ -120,6 +174,17 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--student", action="append", help="this one alone; may be repeated")
     one.add_argument("--workers", type=int, help="processes; default: one a core")
     one.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, as tcp://host:8786")
+    one = command(students, assignment=False)
+    one.add_argument(
+        "roster", type=Path, help="columns id, first_name, last_name, email, lms_user_id"
+    )
+    one = command(collect)
+    one.add_argument("source", type=Path, help="an archive of Canvas or Moodle, or a folder")
+    command(feedback)
+    command(report)
+    one = command(export)
+    one.add_argument("--form", choices=FORMS, default="plain", help="default: plain")
+    one.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     return found
 
 

@@ -1,0 +1,98 @@
+"""Pages for students and for the teacher: feedback, and a report of the class."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from unrolled import figures
+
+from .assignments import load
+from .folder import Course, write_whole
+from .gradebook import WHERE
+from .outcome import Outcome, outcomes
+
+PAGES = Environment(
+    loader=PackageLoader("unrolled.course", "pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def feedback(course: Course, assignment: str) -> list[Path]:
+    """Write a page for each student who handed something in; return the pages."""
+    spec, written = load(assignment), []
+    for one in outcomes(course, assignment):
+        if one.score is None:
+            continue
+        page = PAGES.get_template("feedback.html").render(
+            spec=spec,
+            one=one,
+            parts=one.result.parts if one.result else [],
+            titles={part.name: part.title for part in spec.parts},
+            where=WHERE,
+            number="{:g}".format,
+        )
+        path = course.folder / "feedback" / one.student / assignment / f"{assignment}.html"
+        write_whole(path, page)
+        written.append(path)
+    return written
+
+
+def report(course: Course, assignment: str) -> Path:
+    """Write a page on the class: scores, which part failed for how many, a row a student."""
+    spec, found = load(assignment), outcomes(course, assignment)
+    page = PAGES.get_template("report.html").render(
+        spec=spec,
+        found=found,
+        number="{:g}".format,
+        handed=[one for one in found if one.score is not None],
+        histogram=picture(score_histogram, spec.points, found),
+        failures=picture(failed_parts, spec, found),
+        failed=failures(spec, found),
+    )
+    path = course.folder / "reports" / f"{assignment}.html"
+    write_whole(path, page)
+    return path
+
+
+def failures(spec: Any, found: list[Outcome]) -> list[tuple[str, int]]:
+    """Return each part's title and for how many it failed."""
+    handed = [one.result for one in found if one.result is not None]
+    return [
+        (part.title, sum(p.wrong != "" for r in handed for p in r.parts if p.name == part.name))
+        for part in spec.parts
+    ]
+
+
+def picture(draw: Any, *arguments: Any) -> str:
+    """Return a figure as the address of an image."""
+    with plt.rc_context(figures.STYLE):
+        figure, axes = plt.subplots()
+        draw(axes, *arguments)
+        svg = figures.themed_svg(figure)
+        plt.close(figure)
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def score_histogram(axes: Any, points: int, found: list[Outcome]) -> None:
+    """Draw how many have which score."""
+    scores = [one.score for one in found if one.score is not None]
+    axes.hist(scores, bins=np.arange(-0.5, points + 1.5), color=figures.SERIES[0][0])
+    axes.set(xlabel="points", ylabel="students", xlim=(-1, points + 1))
+    axes.yaxis.get_major_locator().set_params(integer=True)
+
+
+def failed_parts(axes: Any, spec: Any, found: list[Outcome]) -> None:
+    """Draw for how many each part failed."""
+    titles, counts = zip(*failures(spec, found)[::-1], strict=True)
+    axes.barh(titles, counts, color=figures.SERIES[1][0])
+    axes.set(xlabel="students for whom the part failed")
+    axes.xaxis.get_major_locator().set_params(integer=True)
