@@ -11,13 +11,20 @@ from typing import Any, NamedTuple
 
 import pytest
 from bs4 import BeautifulSoup
+from docutils import nodes
 from docutils.core import publish_doctree, publish_parts
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unrolled.cells import gru, lstm
 from unrolled.cells.protocol import Array
-from unrolled.sphinxext.equations import display_tex, katex, styled, tidy_mathml
+from unrolled.sphinxext.equations import (
+    display_tex,
+    hold_to_punctuation,
+    katex,
+    styled,
+    tidy_mathml,
+)
 from unrolled.sphinxext.library import signature_text
 from unrolled.sphinxext.markup import mend, page_contents
 from unrolled.sphinxext.names import described
@@ -76,6 +83,16 @@ def test_distances_are_those_of_tex() -> None:
     assert difference.attrs == {}
     assert [comma.get("rspace") for comma in math("mo") if comma.text == ","] == [None, "0"]
     assert math.find("mo", string="′").parent.name == "mrow"
+
+
+def test_a_formula_keeps_its_comma() -> None:
+    paragraph = nodes.paragraph("", "If ", nodes.math("", "a"), nodes.Text("), then "))
+    paragraph += [nodes.math("", "b"), nodes.Text(" is.")]
+    for node in list(paragraph.findall(nodes.math)):
+        hold_to_punctuation(node)
+    assert paragraph.astext() == "If a), then b is."
+    assert [part.astext() for part in paragraph] == ["If ", "a),", " then ", "b", " is."]
+    assert paragraph[1]["classes"] == ["unbroken"]
 
 
 def test_tidy_spells_what_browsers_would_not_draw() -> None:

@@ -44,6 +44,7 @@ process.stdout.write(JSON.stringify(answers));
 # Environments that number their own lines: the numbers are Sphinx's.
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|equation|gather)\}")
 STYLED = re.compile(r'<(m[iont]|mtext) mathvariant="([a-z-]+)">([^<]*)</\1>')
+PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+")
 # Elements whose children have places: what stands there is one element, or counts for two.
 SCRIPTED = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 SIGNS, PRIMES = set("−+±∓"), {"′", "″", "‴"}
@@ -197,12 +198,24 @@ def mathml(node: nodes.math | nodes.math_block) -> str:
     return tidy_mathml(answer["mathml"])
 
 
+def hold_to_punctuation(node: nodes.math) -> None:
+    """Keep a formula and the comma behind it on one line: browsers would break between them."""
+    parent = node.parent
+    place = parent.index(node)
+    after = parent[place + 1] if place + 1 < len(parent) else None
+    if isinstance(after, nodes.Text) and (mark := PUNCTUATION.match(after)):
+        whole = nodes.inline("", "", node, nodes.Text(mark[0]), classes=["unbroken"])
+        parent[place : place + 2] = [whole, nodes.Text(after[mark.end() :])]
+
+
 def prefetch_math(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Render all the formulas of a page at once, before it is written."""
     if app.builder.format == "html":
-        render_math(
-            [node for node in doctree.findall() if isinstance(node, nodes.math | nodes.math_block)]
-        )
+        found = [n for n in doctree.findall() if isinstance(n, nodes.math | nodes.math_block)]
+        render_math(found)
+        for node in found:
+            if isinstance(node, nodes.math):
+                hold_to_punctuation(node)
 
 
 def visit_math(translator: Any, node: nodes.math) -> None:
