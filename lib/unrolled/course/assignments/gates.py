@@ -46,6 +46,28 @@ def gradient_norms(J):
         P = P @ step
     return np.array(norms[::-1])
 """
+CHECK_SOURCE = """\
+def is_right(way_back, p, h_0, xs, dhs):
+    def states(parts):
+        *(W_x, W_h, b), h = parts
+        hs = []
+        for x in xs:
+            h = np.tanh(W_x @ x + W_h @ h + b)
+            hs.append(h)
+        return np.stack(hs)
+
+    parts = [np.array(part, dtype=float) for part in (*p, h_0)]
+    dp, dh_0 = way_back(p, h_0, xs, states(parts), dhs)
+    for part, gradient in zip(parts, (*dp, dh_0)):
+        for k in np.ndindex(part.shape):
+            old, losses = part[k], []
+            for part[k] in (old - 1e-5, old + 1e-5):
+                losses.append(np.sum(dhs * states(parts)))
+            part[k] = old
+            if abs((losses[1] - losses[0]) / 2e-5 - gradient[k]) > 1e-5:
+                return False
+    return True
+"""
 # The ways back for the gradient check: right, or with one thing wrong. Filled by `way_back`.
 WAY_BACK = """\
 def NAME(p, h_0, xs, hs, dhs):
@@ -266,7 +288,8 @@ PARTS = (
     Part(
         "culprit", 2, "The planted bug", ("culprit",), ("culprit",),
         cases=lambda rng, variant: [Case("", (variant,))], reference=culprit, call=False,
-        given=planted_sources, form=letter,
+        given=lambda variant: planted_sources(variant)
+        | {"rnn_forward": FORWARD_SOURCE, "is_right": CHECK_SOURCE}, form=letter,
     ),
 )  # fmt: skip
 
