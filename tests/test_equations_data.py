@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import numpy as np
 import pytest
-from statsmodels.tsa.ar_model import AutoReg
+import statsmodels.api as sm
 
 from unrolled import interchange
 from unrolled.cells import lstm
@@ -53,7 +53,7 @@ def test_the_autoregression_is_least_squares_on_the_last_values():
     rng = np.random.default_rng(1)
     year, count = np.arange(1800, 1880), rng.uniform(0, 200, 80)
     k, at = 3, np.array([60, 61, 75])
-    names = {"count": count, "year": year, "AutoReg": AutoReg}
+    names = {"count": count, "year": year, "sm": sm}
     forecasts = defined("autoregression", **names)(k, 1850, at)
     rows = [[1.0, *(count[t - j] for j in range(1, k + 1))] for t in range(k, 50)]
     A = np.array(rows)
