@@ -510,7 +510,16 @@ def test_words() -> None:
         "One LSTM unit over 24 steps. After 24 steps c is 0.30 and h is 0.29. In total the gradient "
         "from step 24 back to step 1 is −4.6×10⁵; the direct path, gates held fixed, gives 1.2×10⁻⁷."
     )
-    assert "No weight leads from the state back to a gate" in LSTMGates(mode="weights").picture()[1]
+    alone = "No weight leads from the state back to what makes c"
+    assert alone in LSTMGates(mode="weights").picture()[1]
+    for name in ("w_oh", "p_o"):  # they lead to the output gate, and there the way ends
+        w = LSTMGates(mode="weights", variant="peephole", **{name: 2.0})
+        assert alone in w.picture()[1]
+        assert np.allclose(w.trace["gradient"], w.trace["direct"], rtol=1e-12, atol=0)
+    for name in ("w_ih", "w_fh", "w_ch", "p_i", "p_f"):
+        w = LSTMGates(mode="weights", variant="peephole", **{name: 2.0})
+        assert alone not in w.picture()[1]
+        assert not np.allclose(w.trace["gradient"], w.trace["direct"], rtol=1e-6, atol=0)
     shut = LSTMGates(mode="weights", b_f=-10.0, w_fx=-10.0, w_fh=-10.0, x=[2.0] * 24)
     assert "gives below 10⁻¹⁵" in shut.picture()[1]
     own = LSTMGates(mode="weights", step=lstm.step).picture()[1]

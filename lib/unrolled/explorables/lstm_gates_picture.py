@@ -82,15 +82,15 @@ def describe_weights(
             f"{says} Through the step function given, {subject} is {_size(total)} in total "
             f"and {_size(direct)} along the direct path."
         )
-    back = [f"w_{gate}h" for gate in "ifco"]
+    back = ["w_ih", "w_fh", "w_ch"]  # o acts on h alone
     if state["variant"] == "coupled":
         back.remove("w_ih")
     elif state["variant"] == "peephole":
         back += ["p_i", "p_f"]
     if not any(state[name] for name in back):
         return (
-            f"{says} No weight leads from the state back to a gate, so {subject} has but "
-            f"the direct path: {_size(total)}."
+            f"{says} No weight leads from the state back to what makes c, so {subject} has "
+            f"but the direct path: {_size(total)}."
         )
     return (
         f"{says} In total {subject} is {_size(total)}; "

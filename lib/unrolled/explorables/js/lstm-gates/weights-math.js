@@ -106,9 +106,10 @@ export function describeWeights({ variant, driven, ...w }, trace) {
   const [direct] = trace.direct;
   const subject = `the gradient from step ${T} back to step 1`;
   if (driven) return `${says} Through the step function given, ${subject} is ${size(total)} in total and ${size(direct)} along the direct path.`;
-  const back = ["w_fh", "w_ch", "w_oh", ...(variant === "coupled" ? [] : ["w_ih"]), ...(variant === "peephole" ? ["p_i", "p_f"] : [])];
+  // o acts on h alone.
+  const back = ["w_fh", "w_ch", ...(variant === "coupled" ? [] : ["w_ih"]), ...(variant === "peephole" ? ["p_i", "p_f"] : [])];
   if (!back.some((key) => w[key])) {
-    return `${says} No weight leads from the state back to a gate, so ${subject} has but the direct path: ${size(total)}.`;
+    return `${says} No weight leads from the state back to what makes c, so ${subject} has but the direct path: ${size(total)}.`;
   }
   return `${says} In total ${subject} is ${size(total)}; the direct path, gates held fixed, gives ${size(direct)}.`;
 }
