@@ -259,6 +259,20 @@ def test_every_chapter_has_its_parts_in_order(path):
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=name_of)
+def test_the_notation_page_has_the_letters_of_every_chapter(path):
+    """Greek letters, and what has a value at every step."""
+    formulas = re.compile(r"\$\$(.*?)\$\$|\$([^$\n]+)\$", re.DOTALL)
+    greek = r"\\(?:(?:var)?epsilon|alpha|beta|gamma|delta|eta|theta|kappa|lambda|mu|rho|sigma|tau)(?![a-z])"
+    letter = re.compile(greek + r"|(?:\\tilde )?(?<![A-Za-z\\])[A-Za-z]_t\b")
+    named, used = (
+        {found for pair in formulas.findall(text) for found in letter.findall("".join(pair))}
+        for text in (prose(ROOT / "book" / "notation.md"), prose(path))
+    )
+    assert used
+    assert used <= named
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name_of)
 def test_every_chapter_asks_at_least_five_questions_of_three_kinds(path):
     asked = re.compile(r"\b(SelfCheck|Choice|Number|Order|Predict)\(")
     cells = [cell for cell in code_cells(path) if asked.search(cell.source)]

@@ -57,6 +57,8 @@ def check() -> SelfCheck:
         ("tanh(a) < 1", "tanh(<i>a</i>) &lt; 1"),
         ("∂L/∂h_t", "∂<i>L</i>/∂<i>h</i><sub><i>t</i></sub>"),
         ("W_h^⊤", "<i>W</i><sub><i>h</i></sub><sup>⊤</sup>"),
+        ("b_{hn} = 0", "<i>b</i><sub><i>hn</i></sub> = 0"),
+        ("σ_{max}", "σ<sub>max</sub>"),
     ],
 )
 def test_formulas_are_letters_in_italics(source: str, wanted: str) -> None:

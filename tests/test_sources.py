@@ -27,6 +27,7 @@ HEADINGS = {
         "Long Short-Term Memory (LSTM)",
     ],
     "understanding-lstm": [
+        "Understanding Long Short-Term Memory (LSTM) Networks",
         "1. The Challenge with Traditional RNNs",
         "2. LSTM Architecture Overview",
         "2.1 Core Components",

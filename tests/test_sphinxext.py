@@ -83,6 +83,8 @@ def test_distances_are_those_of_tex() -> None:
     assert difference.attrs == {}
     assert [comma.get("rspace") for comma in math("mo") if comma.text == ","] == [None, "0"]
     assert math.find("mo", string="′").parent.name == "mrow"
+    (answer,) = katex([(r"\odot", False)])
+    assert '<mo lspace="0" rspace="0">⊙</mo>' in tidy_mathml(answer["mathml"])
 
 
 def test_a_formula_keeps_its_comma() -> None:

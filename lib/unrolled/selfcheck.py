@@ -41,14 +41,19 @@ TOKEN = re.compile(
 UPRIGHT = set("∂∇ΣΠσ")
 
 
-def formula(source: str) -> str:
-    """Return a small formula as HTML: letters in italics, `_` and `^` as sub- and superscript."""
+def formula(source: str, *, index: bool = False) -> str:
+    """Return a small formula as HTML: letters in italics, `_` and `^` as sub- and superscript.
+
+    index: letters that stand together are quantities, as in W_{hx}, but for `max` and `min`.
+    """
     parts = []
     for match in TOKEN.finditer(source):
         if match["script"]:
             tag = {"_": "sub", "^": "sup"}[match["script"]]
             inner = match["one"] if match["group"] is None else match["group"]
-            parts.append(f"<{tag}>{formula(inner)}</{tag}>")
+            parts.append(f"<{tag}>{formula(inner, index=True)}</{tag}>")
+        elif index and match["word"] and match["word"] not in ("max", "min"):
+            parts.append(f"<i>{match['word']}</i>")
         elif match["letter"]:
             letter = match["letter"] + ("\u0303" if match["tilde"] else "")
             parts.append(letter if match["letter"] in UPRIGHT else f"<i>{letter}</i>")

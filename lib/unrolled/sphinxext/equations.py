@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import unicodedata
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -118,11 +119,18 @@ def one_a_place(tree: ElementTree.Element) -> None:
                 element.remove(operator)
 
 
+def close_up(operators: Iterable[ElementTree.Element]) -> None:
+    """Take the distances around operators away."""
+    for operator in operators:
+        operator.set("lspace", "0")
+        operator.set("rspace", "0")
+
+
 def space_as_tex(tree: ElementTree.Element) -> None:
     r"""Say what TeX knows of distances and browsers do not.
 
-    In an index operators stand close, `h_{t-1}`; a sign behind a comma, a bracket or another
-    operator is that of a number, `(0, -1)`; and a prime is raised by the font already, `f'`.
+    In an index or alone an operator stands close, `h_{t-1}`; a sign behind a comma, a bracket or
+    another operator is that of a number, `(0, -1)`; a prime is raised by the font already, `f'`.
     """
     for element in tree.iter():
         before = None
@@ -130,12 +138,11 @@ def space_as_tex(tree: ElementTree.Element) -> None:
             if child.tag == "mo" and child.text in SIGNS and before in BEFORE_A_SIGN:
                 child.set("form", "prefix")
             before = child.text if child.tag == "mo" else ""
-        if element.tag in SCRIPTED:
-            for place in list(element)[1:]:
-                for operator in place.iter("mo"):
-                    if operator.text in CLOSE_IN_AN_INDEX:
-                        operator.set("lspace", "0")
-                        operator.set("rspace", "0")
+        if element.tag == "mrow" and len(element) == 1:
+            close_up(element.findall("mo"))
+        elif element.tag in SCRIPTED:
+            found = (operator for place in list(element)[1:] for operator in place.iter("mo"))
+            close_up(operator for operator in found if operator.text in CLOSE_IN_AN_INDEX)
         if element.tag == "msup" and element[1].tag == "mo" and element[1].text in PRIMES:
             element.tag = "mrow"
 
