@@ -9,45 +9,20 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
 
-import nbformat
-
-from . import grading
-from .assignments import load
 from .folder import Course, write_whole
 from .gradebook import digests, gradebook, record, results
-from .grading import PartResult, Result
 from .sandbox import Sandbox
-from .submission import SubmissionError, graded, parse_notebook, read_bytes, restore
+from .submission import SubmissionError, read_bytes
+from .work import Graded, Task, die_with_parent, grade_task, none_of
 
 FORMAT = 1  # of results: another one, and everything is graded anew
-
-
-class Task(NamedTuple):
-    """A submission on its way to a worker, by value: workers need not share a disk."""
-
-    assignment: str
-    variant: int
-    secret: str
-    student: str
-    content: bytes
-    released: str
-    sandbox: Sandbox
-
-
-class Graded(NamedTuple):
-    """What a worker returns: the result, the answers, and the notebook as it was run."""
-
-    result: Result
-    answers: dict[str, str]
-    notebook: str
 
 
 @dataclass(frozen=True)
@@ -63,26 +38,6 @@ class Row:
     score: int | None = None
     why: str = ""
     late: datetime.timedelta | None = None
-
-
-def grade_task(task: Task) -> Graded:
-    """Grade one submission; raises SubmissionError for one that is no notebook."""
-    assignment = load(task.assignment)
-    released = nbformat.reads(task.released, as_version=4)
-    submission = restore(parse_notebook(task.content), released, assignment)
-    result = grading.grade(assignment, submission, task.sandbox, task.secret, task.variant)
-    answers = {
-        graded(cell)["grade_id"]: cell.source
-        for cell in submission.notebook.cells
-        if graded(cell).get("solution")
-    }
-    return Graded(result, answers, nbformat.writes(submission.notebook))
-
-
-def none_of(assignment: str, why: str) -> Graded:
-    """Return the result of a submission that could not be read: no points, and why."""
-    parts = [PartResult(part.name, part.points, 0, why) for part in load(assignment).parts]
-    return Graded(Result(parts, [why]), {}, "")
 
 
 def handed_in(folder: Path) -> datetime.datetime | None:
@@ -127,7 +82,8 @@ def digest_of(task: Task) -> str:
 def workers(count: int | None, cluster: str | None) -> Iterator[Executor]:
     """Yield what runs tasks: processes of this machine, or a Dask cluster."""
     if cluster is None:
-        with ProcessPoolExecutor(count or os.cpu_count()) as pool:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(count, context, initializer=die_with_parent) as pool:
             yield pool
         return
     from distributed import Client
