@@ -87,6 +87,28 @@ def test_distances_are_those_of_tex() -> None:
     assert '<mo lspace="0" rspace="0">⊙</mo>' in tidy_mathml(answer["mathml"])
 
 
+@pytest.mark.parametrize(
+    ("tex", "spelt"),
+    [
+        (r"\tanh c", "tanh c"),
+        (r"\tanh^2 c_t", "tanh2 ct"),
+        (r"o \tanh(c)", "o tanh(c)"),
+        (r"(a) \ln \tfrac12", "(a) ln 12"),
+        (r"a + \log\left(b\right)", "a+log(b)"),
+        (r"\max_z z", "maxz z"),
+        (r"2 \tfrac{\ln 2}{3}", "2ln 23"),
+        (r"\ln {} + {}^2", "ln+2"),
+    ],
+)
+def test_the_name_of_a_function_stands_apart_from_letters_not_from_brackets(tex, spelt) -> None:
+    (answer,) = katex([(tex, False)])
+    math = BeautifulSoup(tidy_mathml(answer["mathml"]), "html.parser")
+    math.find("annotation").decompose()
+    for space in math("mspace"):
+        space.string = " "
+    assert math.text.replace("\u2061", "") == spelt
+
+
 def test_a_formula_keeps_its_comma() -> None:
     paragraph = nodes.paragraph("", "If ", nodes.math("", "a"), nodes.Text("), then "))
     paragraph += [nodes.math("", "b"), nodes.Text(" is.")]

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+")
 SCRIPTED = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 SIGNS, PRIMES = set("−+±∓"), {"′", "″", "‴"}
 BEFORE_A_SIGN = set(",;([{=<>≤≥≈≠≡→∈⋅×/") | {"−", "+"}
+UNSPACED, CLOSING = {"mo", "mtext", "mspace"}, set(")]}|‖")
 CLOSE_IN_AN_INDEX = set("−+±=<>≤≥≠≈→∈⋅×/,")
 ALPHABETS = {
     "bold": "BOLD",
@@ -147,6 +148,40 @@ def space_as_tex(tree: ElementTree.Element) -> None:
             element.tag = "mrow"
 
 
+def names_a_function(element: ElementTree.Element) -> bool:
+    """Say whether an element ends with KaTeX's invisible operator, as tanh and tanh² do."""
+    if element.tag in SCRIPTED:
+        return element[0].tag == "mrow" and any(map(names_a_function, list(element[0])[-1:]))
+    return element.tag == "mo" and element.text == "\u2061"
+
+
+def space_functions(tree: ElementTree.Element) -> None:
+    r"""Put TeX's thin space around a function's name, `2 \tanh c`, but none at a bracket."""
+    for row in [element for element in tree.iter() if element.tag in ("mrow", "mstyle", "mtd")]:
+        parts: list[ElementTree.Element | None] = [None, *row, None]
+        for place, part in enumerate(parts[1:-1], start=1):
+            if part is None or not names_a_function(part):
+                continue
+            name = place - 1 if part.tag == "mo" else place  # tanh and its operator, or tanh²
+            before, start, after = parts[name - 1], parts[name], parts[place + 1]
+            if before is not None and start is not None and spaced(before, CLOSING):
+                row.insert(list(row).index(start), thin_space())
+            if after is not None and after.tag == "mrow":
+                after = next(iter(after), None)
+            if after is not None and spaced(after):
+                row.insert(list(row).index(part) + 1, thin_space())
+
+
+def spaced(element: ElementTree.Element, brackets: Collection[str] = ()) -> bool:
+    """Say whether a name next to an element stands apart from it: not from operators, but these."""
+    return element.tag not in UNSPACED or element.text in brackets
+
+
+def thin_space() -> ElementTree.Element:
+    """Return a sixth of an em."""
+    return ElementTree.Element("mspace", {"width": "0.1667em"})
+
+
 def tidy_mathml(mathml: str) -> str:
     """Turn KaTeX's MathML into what browsers draw well."""
     mathml = mathml.removeprefix('<span class="katex">').removesuffix("</span>")
@@ -165,6 +200,7 @@ def tidy_mathml(mathml: str) -> str:
     tree = ElementTree.fromstring(mathml)
     one_a_place(tree)
     space_as_tex(tree)
+    space_functions(tree)
     return ElementTree.tostring(tree, encoding="unicode")
 
 
