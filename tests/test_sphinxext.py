@@ -98,6 +98,7 @@ def test_distances_are_those_of_tex() -> None:
         (r"\max_z z", "maxz z"),
         (r"2 \tfrac{\ln 2}{3}", "2ln 23"),
         (r"\ln {} + {}^2", "ln+2"),
+        (r"\ln(2) / \ln(3)", "ln(2)/ln(3)"),
     ],
 )
 def test_the_name_of_a_function_stands_apart_from_letters_not_from_brackets(tex, spelt) -> None:

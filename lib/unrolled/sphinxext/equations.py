@@ -50,7 +50,7 @@ PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+")
 SCRIPTED = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 SIGNS, PRIMES = set("−+±∓"), {"′", "″", "‴"}
 BEFORE_A_SIGN = set(",;([{=<>≤≥≈≠≡→∈⋅×/") | {"−", "+"}
-UNSPACED, CLOSING = {"mo", "mtext", "mspace"}, set(")]}|‖")
+UNSPACED, CLOSING = {"mo", "mtext", "mspace"}, set(")]}")
 CLOSE_IN_AN_INDEX = set("−+±=<>≤≥≠≈→∈⋅×/,")
 ALPHABETS = {
     "bold": "BOLD",
@@ -174,7 +174,8 @@ def space_functions(tree: ElementTree.Element) -> None:
 
 def spaced(element: ElementTree.Element, brackets: Collection[str] = ()) -> bool:
     """Say whether a name next to an element stands apart from it: not from operators, but these."""
-    return element.tag not in UNSPACED or element.text in brackets
+    apart = element.tag not in UNSPACED or element.text in brackets
+    return apart and element.text != "/"
 
 
 def thin_space() -> ElementTree.Element:
