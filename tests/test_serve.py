@@ -20,6 +20,10 @@ SERVE = Path(__file__).parents[1] / "tools" / "serve.py"
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     (tmp_path / "index.html").write_text("<p>Hello, é</p>" * 200, encoding="utf-8")
+    (tmp_path / "policy.html").write_text(
+        '<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'self'; img-src &#39;none&#39;\">"
+    )
     (tmp_path / "a.js").write_text("1;" * 1000)
     (tmp_path / "a.ipynb").write_text("{}")
     (tmp_path / "a.woff2").write_bytes(b"wOF2")
@@ -59,6 +63,15 @@ def test_serves_compressed_and_typed(server: tuple[subprocess.Popen[str], str]) 
     with pytest.raises(HTTPError, match="404") as missing:
         get(f"{url}nothing")
     missing.value.close()
+
+
+def test_sends_the_policy_that_a_page_states(server: tuple[subprocess.Popen[str], str]) -> None:
+    _, url = server
+    sent = get(f"{url}policy.html")[1]["Content-Security-Policy"]
+    assert sent == "default-src 'self'; img-src 'none'; frame-ancestors 'self'"
+    for name in ("", "a.js"):
+        assert "Content-Security-Policy" not in get(url + name)[1]
+    assert get(f"{url}a.js")[1]["X-Content-Type-Options"] == "nosniff"
 
 
 def test_interrupt_ends_it_quietly(server: tuple[subprocess.Popen[str], str]) -> None:

@@ -182,6 +182,18 @@ def test_mend() -> None:
     assert image["loading"] == "lazy"
 
 
+def test_mended_pictures_have_no_style_but_a_size() -> None:
+    asked = '<img src="a.svg" style="width: 560px;"><img src="b.svg" style="width: 560px">'
+    explorable = '<img class="unrolled-picture" style="max-width:100%;height:auto" src="data:,">'
+    body = f'{asked}{explorable}<img src="c.svg" style="color: red">'
+    a, b, picture, other = BeautifulSoup(mend(body, {"a.svg": (280, 100)}), "html.parser")("img")
+    assert (a["width"], a["height"]) == ("560", "200")
+    assert b["width"] == "560", "a picture whose own size is not known"
+    for image in (a, b, picture):
+        assert not image.has_attr("style")
+    assert other["style"] == "color: red", "what is not known is left, for the build to warn of"
+
+
 def test_page_contents_need_two_sections() -> None:
     def toc(sections: str) -> str:
         return f"<ul><li><a href='#'>T</a><ul>{sections}</ul></li></ul>"
@@ -421,7 +433,7 @@ def test_explorables_are_loaded_where_they_are(small_book: Path) -> None:
 
 def test_nothing_of_the_theme_is_loaded(small_book: Path) -> None:
     sources = [s.get("src", "").split("/")[-1] for s in page(small_book, "book/b.html")("script")]
-    assert [source.split("?")[0] for source in sources] == ["", "site.js"]
+    assert [source.split("?")[0] for source in sources] == ["", "site.js", "previews.js"]
     files = {path.name for path in (small_book / "_build/html/_static").iterdir()}
     assert files >= {"fonts", "palette.css", "pygments.css", "site.css", "site.js"}
     assert not files & {"scripts", "vendor", "thebelab.js", "togglebutton.js"}

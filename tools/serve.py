@@ -1,11 +1,27 @@
-"""Serve a folder on loopback as a static host would: compressed, typed, with caching headers."""
+"""Serve a folder on loopback as a static host would: compressed, and with the headers it needs."""
 
 import argparse
 import asyncio
+import re
 import sys
+from html import unescape
 from pathlib import Path
 
 from tornado.web import Application, StaticFileHandler
+
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
+
+
+def page_policy(path: Path) -> str:
+    """Return what a page says that it may load and run, and that no other site may frame it.
+
+    Empty for what is no page, or says nothing.
+    """
+    if path.suffix != ".html":
+        return ""
+    with path.open(encoding="utf-8") as page:
+        found = POLICY.search(page.read(2000))
+    return f"{unescape(found[1])}; frame-ancestors 'self'" if found else ""
 
 
 class Static(StaticFileHandler):
@@ -18,6 +34,8 @@ class Static(StaticFileHandler):
         if "v" not in self.request.arguments:
             self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Content-Type-Options", "nosniff")
+        if policy := page_policy(Path(self.absolute_path)):
+            self.set_header("Content-Security-Policy", policy)
 
     def get_content_type(self):  # noqa: D102
         known = {".ipynb": "application/json", ".js": "text/javascript", ".woff2": "font/woff2"}

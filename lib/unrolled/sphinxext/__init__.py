@@ -9,6 +9,7 @@
   custom properties, ``--unrolled-f`` and so on.
 - titles.py: what a page is called, and what search engines are told of it.
 - markup.py: what the HTML writers leave inaccessible or invalid is mended in the page's body.
+- policy.py: what a page may load and run, said in the page: nothing inline but one script.
 - previews.py: what a link to an equation, a term or the like leads to is seen beside the link.
 - library.py: the pages of book/api describe the library from its own docstrings, which are plain
   prose (prose.py); names.py tells what is public.

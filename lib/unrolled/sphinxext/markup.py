@@ -22,7 +22,8 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
     - `dropdown` admonitions (solutions are) become `details`, which need no script;
     - the contents of exercises and solutions lose their id, which all of them share;
     - tables scroll in a box of their own;
-    - pictures load when they come near, into a place of their size;
+    - pictures load when they come near, into a place of their size, and have no style of their own,
+      which the pages' policy forbids;
     - Thebe's scripts go: it runs code on a remote service, and is not loaded;
     - the page is a division with a heading, not a section of the article without one;
     - a fold's label is a phrase, not a paragraph;
@@ -74,9 +75,12 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
     for image in soup.select("img"):
         image["loading"] = "lazy"
         image["decoding"] = "async"
-        width, height = (sizes or {}).get(str(image.get("src", "")).rsplit("/", 1)[-1], (-1, -1))
-        if width > 0 and height > 0:
-            image["width"], image["height"] = str(width), str(height)
+        if str(image.get("style", "")) == "max-width:100%;height:auto":
+            del image[
+                "style"
+            ]  # as all pictures of the site are; elsewhere an explorable's needs it
+        name = str(image.get("src", "")).rsplit("/", 1)[-1]
+        set_size(image, (sizes or {}).get(name, (-1, -1)))
     for header in soup.select("thead th"):
         if header.get_text(strip=True):
             header["scope"] = "col"
@@ -94,6 +98,22 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
         del element["role"], element["aria-level"]
     written: str = soup.decode(formatter=WRITTEN)
     return written
+
+
+def set_size(image: Tag, size: tuple[int, int]) -> None:
+    """Give a picture its width and height; a width that its writer asked for goes before its own.
+
+    A size of (-1, -1) is not known.
+    """
+    width, height = size
+    if asked := re.fullmatch(r"width: ?(\d+)px;?", str(image.get("style", ""))):
+        del image["style"]
+        height = round(height * int(asked[1]) / width)
+        width = int(asked[1])
+    if width > 0:
+        image["width"] = str(width)
+    if height > 0:
+        image["height"] = str(height)
 
 
 def mend_source(body: str, module: str) -> str:

@@ -16,6 +16,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from .markup import book_contents, mend, mend_source, page_contents
+from .policy import first_script, inline_styles, policy
 from .titles import description, module_of, title
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def asset_digests(app: Sphinx) -> dict[str, str]:
         *explorables_files(),
         PACKAGE / "palette.json",
     ]
-    own = digest(*sorted(Path(__file__).parent.glob("*.py")))
+    own = digest(*sorted(Path(__file__).parent.glob("*.py")), first_script(app))
     return {"sphinxext": own} | {path.name: digest(path) for path in sources if path.exists()}
 
 
@@ -107,16 +108,24 @@ def set_page(
             scripts.append(name)
             if name not in digests:
                 logger.warning("there is no %s for an explorable", name, location=pagename)
+    body = mend(body, image_sizes(app))
+    for found in inline_styles(body):
+        logger.warning(
+            "a style in the page, which its policy forbids: %s", found, location=pagename
+        )
+    first = first_script(app).read_text(encoding="utf-8").strip()
     context.update(
-        body=mend(body, image_sizes(app)),
+        body=body,
         book_contents=book_contents(
             context["toctree"](maxdepth=2, collapse=False, includehidden=True, titles_only=True)
         ),
         description=description(app, pagename, doctree),
+        first_script=first,
         page_contents=page_contents(context.get("toc") or ""),
         page_scripts=[static(name) for name in scripts],
         page_styles=[static(name) for name in styles],
         project_title=app.config.html_title,
+        policy=policy(first),
         page_title=title(app, pagename, context),
         static=static,
     )
@@ -137,6 +146,7 @@ INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <meta http-equiv="refresh" content="0; url={first}">
@@ -163,7 +173,11 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     (site / "palette.css").write_text(palette_css(palette), encoding="utf-8")
     for path in explorables_files():
         shutil.copyfile(path, site / path.name)
-    index = INDEX.format(title=app.config.html_title, first=f"{app.config.root_doc}.html")
+    index = INDEX.format(
+        title=app.config.html_title,
+        first=f"{app.config.root_doc}.html",
+        policy=policy(first_script(app).read_text(encoding="utf-8").strip()),
+    )
     (Path(app.outdir) / "index.html").write_text(index, encoding="utf-8")
 
 
