@@ -14,7 +14,7 @@ TORCH := .venv/torch-$(VERSION)
 CHECKER := tests/html/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables notebooks recordings long-memory clean
+.PHONY: book serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables notebooks course assignment recordings long-memory clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -57,7 +57,8 @@ test: book browser sandbox checker
 	$(BIN)/mypy
 	$(BIN)/codespell
 	# No progress bars, so that none is left half-way in an output that is compared.
-	TQDM_DISABLE=1 $(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with=tests/nbval.cfg book
+	TQDM_DISABLE=1 $(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with=tests/nbval.cfg \
+		--ignore-glob="book/assignments/*.ipynb" book
 	# Three at a time, as browser tests mostly wait.
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow and not weekly" tests
 
@@ -97,6 +98,14 @@ recordings: $(READY)
 # The training runs that the chapter "Long memory" compares: some twenty minutes.
 long-memory: $(READY)
 	$(BIN)/python tools/long_memory.py
+
+# All that a teacher needs: see the page "Three assignments".
+course: $(READY) sandbox
+
+# The assignments' notebooks: the book's own, or those of a variant.
+VARIANT ?= 0
+assignment: $(READY)
+	$(BIN)/python tools/assignments.py --variant $(VARIANT) $(if $(filter-out 0,$(VARIANT)),--to _build/assignments/$(VARIANT))
 
 lab: $(READY)
 	$(BIN)/jupyter lab book

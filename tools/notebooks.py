@@ -46,12 +46,18 @@ def run(path: Path) -> None:
     print(path)
 
 
+def chapters() -> list[Path]:
+    """Return the book's notebooks but the assignments, which tools/assignments.py makes."""
+    found = (ROOT / "book").rglob("*.ipynb")
+    return sorted(path for path in found if "assignments" not in path.parts)
+
+
 def main() -> None:
     """Run the notebooks named on the command line, or all of the book's."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebook", nargs="*", type=Path)
     os.environ["TQDM_DISABLE"] = "1"
-    for path in parser.parse_args().notebook or sorted((ROOT / "book").rglob("*.ipynb")):
+    for path in parser.parse_args().notebook or chapters():
         run(path)
 
 

@@ -1,12 +1,16 @@
 """The three assignments: their solutions are right, their students' versions are empty."""
 
+import re
+from pathlib import Path
+
+import nbformat
 import pytest
 
 from unrolled.course.assignments import NAMES, instructor_notebook, load
 from unrolled.course.check import check, hidden_cases, visible_cases
 from unrolled.course.grading import grade
 from unrolled.course.submission import restore
-from unrolled.course.template import TemplateError, filled, for_students, make_notebook
+from unrolled.course.template import TemplateError, filled, for_students, in_order, make_notebook
 
 VARIANTS = (0, 7)
 
@@ -71,3 +75,39 @@ def test_a_template_that_is_no_assignment_is_refused():
     ]:
         with pytest.raises(TemplateError, match=words):
             make_notebook(load("lstm"), text, {})
+
+
+BOOK = Path(__file__).resolve().parents[2] / "book" / "assignments"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_books_notebooks_are_those_that_the_code_makes(name):
+    source = nbformat.read(BOOK / "source" / name / f"{name}.ipynb", as_version=4)
+    wanted = instructor_notebook(name)
+    assert [(c.id, c.source, c.metadata) for c in source.cells] == [
+        (c.id, c.source, c.metadata) for c in wanted.cells
+    ]
+    code = [cell for cell in source.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    page = nbformat.read(BOOK / f"{name}.ipynb", as_version=4)
+    assert page.metadata["description"] == load(name).about
+    students = for_students(wanted)
+    assert [(c.id, c.source) for c in page.cells] == [(c.id, c.source) for c in students.cells]
+    outputs = [o for c in page.cells if c.cell_type == "code" for o in c.outputs]
+    assert all("data-explorable" in o.data["text/html"] for o in outputs)
+    assert len(outputs) == 1
+    for cell in code:
+        assert max(map(len, cell.source.splitlines())) <= 79
+
+
+def test_a_variant_puts_sections_in_another_order_and_numbers_them_anew():
+    orders = set()
+    for variant in range(5):
+        text = "\n".join(cell.source for cell in instructor_notebook("gates", variant).cells)
+        titles = re.findall(r"(?m)^## (\d+)\. (.*) ?", text)
+        assert [int(number) for number, _ in titles] == list(range(1, 9))
+        assert titles[0][1].startswith("Forward")
+        orders.add(tuple(title for _, title in titles))
+    assert len(orders) >= 3
+    with pytest.raises(TemplateError, match="2 sections"):
+        in_order("# %% [markdown]\n## 1. A\n# %% [markdown]\n## 2. B\n", [1, 1])

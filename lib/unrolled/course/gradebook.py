@@ -19,7 +19,6 @@ from nbgrader.api import (
     Comment,
     Grade,
     Gradebook,
-    MissingEntry,
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
@@ -156,12 +155,3 @@ def _contents(
         if unchanged(cell.name):
             comment.manual_comment = before["comments"].get(cell.name)
         yield comment
-
-
-def is_released(book: Gradebook, assignment: str) -> bool:
-    """Whether the gradebook has an assignment."""
-    try:
-        book.find_assignment(assignment)
-    except MissingEntry:
-        return False
-    return True

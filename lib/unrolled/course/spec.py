@@ -96,12 +96,16 @@ class Written:
 
 @dataclass(frozen=True)
 class Assignment:
-    """An assignment: its name (that of its folder and notebook), title, parts and questions."""
+    """An assignment: its name (that of its folder and notebook), title, parts and questions.
+
+    about: what it asks, in a sentence, for those who look for it.
+    """
 
     name: str
     title: str
     parts: tuple[Part, ...]
     written: tuple[Written, ...] = ()
+    about: str = ""
 
     def part(self, name: str) -> Part:
         """Return a part by its name; raises KeyError, naming all."""

@@ -11,7 +11,8 @@ grading).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import nbformat
 from nbformat import NotebookNode
@@ -43,15 +44,42 @@ def filled(text: str, values: Mapping[str, object]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", value, text)
 
 
+SECTION = re.compile(r"(?m)^# %% \[markdown\]\n## \d+\. ")
+
+
+def in_order(text: str, order: Sequence[int] | None) -> str:
+    """Return a template with its sections ("## 1. ...") in another order, numbered anew.
+
+    Raises TemplateError if the order does not name each section once.
+    """
+    starts = [found.start() for found in SECTION.finditer(text)]
+    sections = [text[a:b] for a, b in pairwise([*starts, len(text)])]
+    order = order or range(1, len(sections) + 1)
+    if sorted(order) != [*range(1, len(sections) + 1)]:
+        raise TemplateError(f"{len(sections)} sections are to be put in order, got {[*order]}")
+    head = text[: starts[0]] if starts else text
+    moved = [sections[number - 1].rstrip("\n") + "\n" for number in order]
+    for k, section in enumerate(moved, start=1):
+        was = re.search(r"## (\d+)\. ", section)
+        assert was is not None
+        section = section.replace(was[0], f"## {k}. ", 1)
+        moved[k - 1] = re.sub(rf"\*\*{was[1]}([a-z])\*\*", rf"**{k}\1**", section)
+    return head + "".join(moved)
+
+
 def make_notebook(
-    assignment: Assignment, template: str, values: Mapping[str, object]
+    assignment: Assignment,
+    template: str,
+    values: Mapping[str, object],
+    order: Sequence[int] | None = None,
 ) -> NotebookNode:
     """Return the instructor's notebook of an assignment.
 
+    order: the template's sections, as this variant has them; it numbers them anew.
     Raises TemplateError if a part has not exactly one answer and one check after it, or a written
     question no cell.
     """
-    text = filled(template, values)
+    text = filled(in_order(template, order), values)
     starts = [*CELL.finditer(text)]
     if not starts or text[: starts[0].start()].strip():
         raise TemplateError("a template begins with a cell, # %%")
@@ -84,7 +112,8 @@ def make_notebook(
     for question in assignment.written:
         if ("written", question.name) not in places:
             raise TemplateError(f"question {question.name} needs written={question.name}")
-    return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+    metadata = METADATA | {"description": assignment.about}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
 
 def nbgrader(kind: str, name: str, points: int, cell_type: str) -> dict[str, object]:

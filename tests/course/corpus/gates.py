@@ -205,7 +205,7 @@ WRONG = {
     "check: a coarse step": edited("check", "1e-5\n", "1.0\n"),
     "check: says it in words": edited("check", "return False", 'return "no"'),
     "check: the last loss alone": edited("check", "np.sum(dhs *", "np.sum((dhs * (np.arange(len(dhs)) == len(dhs) - 1)[:, None, None]) *"),
-    "culprit: another": edited("culprit", "(culprit,) = (name for name in ways if not", "culprit = next(name for name in ways if"),
+    "culprit: another": edited("culprit", "(culprit,) = (\n    name for name in ways if not", "culprit = next(\n    name for name in ways if"),
     "culprit: a number": Change(answers={"culprit": "culprit = 2"}),
     "culprit: a small letter": Change(answers={"culprit": "culprit = 'abc'[0]"}),
     "culprit: not defined": Change(answers={"culprit": "answer = 'B'"}),

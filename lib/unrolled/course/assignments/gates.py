@@ -28,6 +28,9 @@ def seed(variant: int) -> int:
     return 0 if variant == 0 else int(np.random.default_rng([variant, 3]).integers(1, 10_000))
 
 
+# Sections that stay together; the groups after the first may change places.
+MOVABLE = ((1, 2), (3, 4), (5,), (6,), (7, 8))
+
 # References. What the student's functions may call is a text of its own, as it runs elsewhere.
 
 FORWARD_SOURCE = """\
@@ -297,6 +300,8 @@ ASSIGNMENT = Assignment(
     "gates",
     "How gates beat the vanishing gradient",
     PARTS,
+    about="An assignment of two hours: backpropagation through time, gradients of three cells "
+    "measured, and a planted bug found by a check.",
     written=(
         Written("additive", 4, "What the additive update buys"),
         Written("limits", 4, "When an LSTM's gradient vanishes or explodes"),

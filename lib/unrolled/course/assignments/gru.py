@@ -14,19 +14,21 @@ from ..spec import Assignment, Case, Part, Written
 from .cases import about, normals, shapes
 
 
-def numbers(variant: int) -> tuple[float, int]:
-    """Return a variant's share of the new, and a number of steps."""
+def share(variant: int) -> float:
+    """Return a variant's share of the new."""
     if variant == 0:
-        return 0.1, 20
+        return 0.1
     rng = np.random.default_rng([variant, 2])
-    return round(float(rng.uniform(0.05, 0.4)), 2), int(rng.integers(8, 30))
+    return round(float(rng.uniform(0.05, 0.4)), 2)
 
 
 def values(variant: int) -> dict[str, object]:
     """Return what the template is filled with."""
-    z, steps = numbers(variant)
-    return {"variant": variant, "z": z, "steps": steps}
+    return {"variant": variant, "z": share(variant)}
 
+
+# Sections that stay together; the groups after the first may change places.
+MOVABLE = ((1,), (2, 3, 4, 5, 6, 7), (8,), (9,))
 
 # References. What the student's functions may call is a text of its own, as it runs elsewhere.
 
@@ -145,7 +147,7 @@ def with_gradient(rng: np.random.Generator, cases: list[Case]) -> list[Case]:
 
 def memory_cases(rng: np.random.Generator, variant: int) -> list[Case]:
     """Return shares of the new: the variant's, and others."""
-    z, _ = numbers(variant)
+    z = share(variant)
     return [
         Case(f"z = {z}", (np.array([[z]]),)),
         Case("six values of z", (rng.uniform(0.001, 0.9, (3, 2)),)),
@@ -254,6 +256,8 @@ ASSIGNMENT = Assignment(
     "gru",
     "The GRU's elegant simplification",
     PARTS,
+    about="An assignment of two hours: the GRU's blend, its step with both resets, the way "
+    "back, half-life, and the two conventions for z.",
     written=(
         Written("explain", 4, "What the update gate does"),
         Written("price", 3, "What the simplification costs"),

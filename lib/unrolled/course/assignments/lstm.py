@@ -41,6 +41,9 @@ def values(variant: int) -> dict[str, object]:
     return {"variant": variant, **numbers(variant)._asdict()}
 
 
+# Sections that stay together; the groups after the first may change places.
+MOVABLE = ((1,), (2,), (3, 4, 5, 6, 7), (8,))
+
 # References. What the student's functions may call is a text of its own, as it runs elsewhere.
 
 GATES_SOURCE = """\
@@ -278,6 +281,8 @@ ASSIGNMENT = Assignment(
     "lstm",
     "The heart of the LSTM",
     PARTS,
+    about="An assignment of two hours: what the LSTM's cell state does, its step forward and "
+    "backward in NumPy, and a bit that survives noise.",
     written=(
         Written("explain", 5, "What the update of the cell state does"),
         Written("gradient", 3, "What it does for the gradient"),
