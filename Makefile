@@ -15,7 +15,7 @@ CHECKER := tests/html/node_modules/.package-lock.json
 LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables lighthouse notebooks course assignment recordings long-memory clean
+.PHONY: book serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables lighthouse notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -115,6 +115,10 @@ course: $(READY) sandbox
 VARIANT ?= 0
 assignment: $(READY)
 	$(BIN)/python tools/assignments.py --variant $(VARIANT) $(if $(filter-out 0,$(VARIANT)),--to _build/assignments/$(VARIANT))
+
+# The notebooks as Colab can run them, in _build/colab: what the branch colab holds.
+colab: $(READY)
+	$(BIN)/jupyter-book build . --builder custom --custom-builder colab -W -n --keep-going
 
 lab: $(READY)
 	$(BIN)/jupyter lab book
