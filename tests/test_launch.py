@@ -29,7 +29,7 @@ HOME = "https://github.com/reader/fork"
 NOTEBOOKS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "book").rglob("*.ipynb")
-    if ".ipynb_checkpoints" not in path.parts
+    if not {".ipynb_checkpoints", "source"} & set(path.parts)
 )
 
 
