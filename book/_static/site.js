@@ -4,17 +4,19 @@
   const root = document.documentElement;
 
   // Colours: as the system, light, dark, in turn; the first turn always changes something.
+  // Where the reader's system sets the colours, its own hold, also for what is drawn.
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const forced = matchMedia("(forced-colors: active)");
   const names = { auto: "as the system", light: "light", dark: "dark" };
   const button = document.querySelector("button.theme");
   const apply = (mode) => {
     root.dataset.mode = mode;
-    root.dataset.theme = mode === "auto" ? (dark.matches ? "dark" : "light") : mode;
+    root.dataset.theme = mode === "auto" || forced.matches ? (dark.matches ? "dark" : "light") : mode;
     if (button) button.title = `Colours: ${names[mode]}`;
     button?.setAttribute("aria-label", `Colours: ${names[mode]}`);
   };
   apply(root.dataset.mode in names ? root.dataset.mode : "auto");
-  dark.addEventListener("change", () => apply(root.dataset.mode));
+  for (const query of [dark, forced]) query.addEventListener("change", () => apply(root.dataset.mode));
   button?.addEventListener("click", () => {
     const order = dark.matches ? ["auto", "light", "dark"] : ["auto", "dark", "light"];
     const mode = order[(order.indexOf(root.dataset.mode) + 1) % 3];

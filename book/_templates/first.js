@@ -1,1 +1,1 @@
-(function(){var m="auto";try{m=localStorage.getItem("mode")||m}catch(e){}var d=document.documentElement;d.dataset.mode=m;d.dataset.theme=m==="auto"?(matchMedia("(prefers-color-scheme: dark)").matches?"dark":"light"):m})()
+(function(){var m="auto";try{m=localStorage.getItem("mode")||m}catch(e){}var d=document.documentElement;d.dataset.mode=m;d.dataset.theme=m==="auto"||matchMedia("(forced-colors: active)").matches?(matchMedia("(prefers-color-scheme: dark)").matches?"dark":"light"):m})()

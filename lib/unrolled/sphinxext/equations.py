@@ -263,8 +263,11 @@ def prefetch_math(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def visit_math(translator: Any, node: nodes.math) -> None:
-    """Write an inline formula."""
-    translator.body.append(mathml(node))
+    """Write an inline formula; one that a phone's line may not hold scrolls in a box of its own."""
+    html = mathml(node)
+    letters = re.sub(r"<annotation.*?</annotation>|<[^>]+>", "", html)
+    long = len(letters) > 20
+    translator.body.append(f'<span class="formula scrolls">{html}</span>' if long else html)
     raise nodes.SkipNode
 
 

@@ -60,7 +60,7 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
     for paren in soup.select(".sig-paren:has(+ .sig-param)"):
         paren.insert_after(soup.new_tag("wbr"))
     for part in soup.select(".sig-param, .sig-return"):
-        if len(part.get_text()) <= 34:  # fits a phone, and stays together
+        if len(part.get_text()) <= 30:  # fits a phone, also spaced out, and stays together
             part["class"] = [*part.get("class", []), "short"]
     for label in soup.select("a > .viewcode-link"):
         link = label.find_parent("a")
@@ -108,7 +108,7 @@ def set_size(image: Tag, size: tuple[int, int]) -> None:
     width, height = size
     if asked := re.fullmatch(r"width: ?(\d+)px;?", str(image.get("style", ""))):
         del image["style"]
-        height = round(height * int(asked[1]) / width) if width > 0 else -1
+        height = round(height * int(asked[1]) / width)
         width = int(asked[1])
     if width > 0:
         image["width"] = str(width)
