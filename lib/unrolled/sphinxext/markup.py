@@ -108,7 +108,7 @@ def set_size(image: Tag, size: tuple[int, int]) -> None:
     width, height = size
     if asked := re.fullmatch(r"width: ?(\d+)px;?", str(image.get("style", ""))):
         del image["style"]
-        height = round(height * int(asked[1]) / width)
+        height = round(height * int(asked[1]) / width) if width > 0 else -1
         width = int(asked[1])
     if width > 0:
         image["width"] = str(width)

@@ -17,6 +17,7 @@ from sphinx.util import logging
 
 from .markup import book_contents, mend, mend_source, page_contents
 from .policy import first_script, inline_styles, policy
+from .repository import launch_links
 from .titles import description, module_of, title
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ def set_page(
         ),
         description=description(app, pagename, doctree),
         first_script=first,
+        launch=launch_links(app.config, f"{pagename}.ipynb"),
         page_contents=page_contents(context.get("toc") or ""),
         page_scripts=[static(name) for name in scripts],
         page_styles=[static(name) for name in styles],
