@@ -15,7 +15,7 @@ CHECKER := tests/html/node_modules/.package-lock.json
 LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables lighthouse notebooks course assignment recordings long-memory colab clean
+.PHONY: book pdf serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables lighthouse notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -28,6 +28,10 @@ $(READY): requirements.txt pyproject.toml
 book: $(READY)
 	$(BIN)/jupyter-book build . --builder html -W -n --keep-going
 	@echo "The book is built: open $(SITE)/index.html, or run 'make serve'."
+
+# The whole book on paper: some minutes. It needs Chromium.
+pdf: book browser
+	$(BIN)/python tools/pdf
 
 serve: book
 	$(BIN)/python tools/serve.py $(SITE) --port $(PORT)
