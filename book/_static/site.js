@@ -30,8 +30,7 @@
 
   // Boxes that scroll sideways can be reached by keyboard, and only those that do.
   const boxes = document.querySelectorAll("article .scrolls, article pre, article .cell_output .output");
-  const reach = (box) => {
-    const scrolls = box.scrollWidth > box.clientWidth + 1;
+  const reach = (box, scrolls) => {
     box.toggleAttribute("data-wide", scrolls);
     if (!scrolls) {
       for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
@@ -42,9 +41,14 @@
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", `${name}, scrolls sideways`);
   };
-  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
+  // All are measured before any is changed, so that the page is laid out once.
+  const reachAll = (some) => {
+    const wide = some.map((box) => box.scrollWidth > box.clientWidth + 1);
+    some.forEach((box, k) => reach(box, wide[k]));
+  };
+  const sizes = new ResizeObserver((entries) => reachAll(entries.map(({ target }) => target)));
   for (const box of boxes) sizes.observe(box);
-  document.fonts?.ready.then(() => boxes.forEach(reach));
+  document.fonts?.ready.then(() => reachAll([...boxes]));
 
   // Copy buttons on code, not on what it printed. Where the clipboard is out of reach (a page that is not served
   // safely, or forbidden), the browser copies a selection; if not even that, the code is left selected.

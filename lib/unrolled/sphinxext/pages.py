@@ -115,6 +115,10 @@ def set_page(
             "a style in the page, which its policy forbids: %s", found, location=pagename
         )
     first = first_script(app).read_text(encoding="utf-8").strip()
+    # Fonts that a page is sure to need are asked for with its styles, not after them.
+    fonts = ["unrolled-sans", "unrolled-serif"]
+    fonts += ["unrolled-serif-italic"] if "<em" in body else []
+    fonts += ["stix-two-math"] if "<math" in body else []
     context.update(
         body=body,
         book_contents=book_contents(
@@ -123,6 +127,7 @@ def set_page(
         description=description(app, pagename, doctree),
         first_script=first,
         launch=launch_links(app.config, f"{pagename}.ipynb"),
+        page_fonts=" ".join(fonts),
         page_contents=page_contents(context.get("toc") or ""),
         page_scripts=[static(name) for name in scripts],
         page_styles=[static(name) for name in styles],
