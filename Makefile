@@ -15,7 +15,7 @@ CHECKER := tests/html/node_modules/.package-lock.json
 LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book pdf serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-explorables lighthouse notebooks course assignment recordings long-memory colab clean
+.PHONY: book pdf serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-course bench-explorables lighthouse notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -91,6 +91,10 @@ mutation: $(READY)
 
 bench: $(TORCH)
 	$(BIN)/python tools/bench.py
+
+# Grading beside `nbgrader autograde`: some minutes.
+bench-course: course
+	$(BIN)/python tools/bench_course.py
 
 # How soon a drag of each explorable is seen: some minutes.
 bench-explorables: book browser

@@ -117,7 +117,9 @@ def test_no_path_of_a_machine_and_no_network_at_run_time():
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"/(home|root|Users|work|tmp)/\w", text), name_of(path)
     for path in LIB.rglob("*.py"):
-        assert not re.search(r"urllib(?!\.parse)|requests|http\.client|urlopen", path.read_text()), path
+        assert not re.search(
+            r"urllib(?!\.parse)|requests|http\.client|urlopen", path.read_text()
+        ), path
 
 
 # The library

@@ -9,18 +9,29 @@ from unrolled.course import folder, release
 from unrolled.course.sandbox import Limits, NoSandboxError, Sandbox
 
 
-@pytest.fixture(scope="session")
-def sandbox():
-    """The sandbox, with a little of everything.
+def checked(seconds):
+    """The sandbox with a little of everything.
 
     Where the kernel lets nobody make one, there is nothing to test but the refusal.
     """
-    found = Sandbox(limits=Limits(seconds=3, memory=2**30))
+    found = Sandbox(limits=Limits(seconds=seconds, memory=2**30))
     try:
         found.check()
     except NoSandboxError as error:
         pytest.skip(f"this machine makes no sandbox: {error}")
     return found
+
+
+@pytest.fixture(scope="session")
+def sandbox():
+    """For honest work, on a machine that may be busy."""
+    return checked(20)
+
+
+@pytest.fixture(scope="session")
+def impatient():
+    """For what would never end."""
+    return checked(4)
 
 
 @pytest.fixture(scope="session")

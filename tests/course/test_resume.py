@@ -49,6 +49,7 @@ def everything(course):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("whole machine")
 def test_two_hundred_submissions_with_ten_kills(course, sandbox, tmp_path):
     changes = [*lstm.RIGHT.values(), *lstm.WRONG.values()]
     for k in range(COUNT):

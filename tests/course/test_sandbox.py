@@ -45,19 +45,16 @@ def part(name, cells, **more):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_part_is_contained_and_its_neighbours_are_not_touched(sandbox, kind):
+def test_a_hostile_part_is_contained_and_its_neighbours_are_not_touched(impatient, kind):
     body, reason = HOSTILE[kind]
     cells = [function("a", "return x * y"), function("b", body), function("c", "return x + y")]
-    report = sandbox.run(cells, [part(name, k) for k, name in enumerate("abc", start=1)])
+    report = impatient.run(cells, [part(name, k) for k, name in enumerate("abc", start=1)])
     assert np.array_equal(wire.from_json(report.results["a"][0]["value"]), 2 * np.ones(3))
     assert np.array_equal(wire.from_json(report.results["c"][0]["value"]), 3 * np.ones(3))
     said = report.ended.get("b") or report.results["b"][0]["error"]
     assert re.search(reason, said), said
-    assert not [
-        p
-        for p in psutil.process_iter(["cmdline"])
-        if "/runner/runner.py" in (p.info["cmdline"] or [])
-    ]
+    below = psutil.Process().children(recursive=True)
+    assert not [one for one in below if "/runner/runner.py" in one.cmdline()]
 
 
 def test_exceptions_cost_their_part_alone(sandbox):
