@@ -15,7 +15,7 @@ CHECKER := tests/html/node_modules/.package-lock.json
 LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book pdf serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-course bench-explorables lighthouse notebooks course assignment recordings long-memory colab clean
+.PHONY: book pdf serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-course bench-explorables lighthouse offline notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -99,6 +99,10 @@ bench-course: course
 # How soon a drag of each explorable is seen: some minutes.
 bench-explorables: book browser
 	$(BIN)/python tools/bench_explorables.py
+
+# The site as one file, to be unzipped and read without a network.
+offline: book
+	$(BIN)/python tools/offline.py
 
 # What measures pages, which npm brings.
 $(LIGHTHOUSE): tools/lighthouse/package-lock.json | $(READY)
