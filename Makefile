@@ -15,7 +15,7 @@ CHECKER := tests/html/node_modules/.package-lock.json
 LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book pdf serve lab browser sandbox checker test test-slow test-weekly mutation bench bench-course bench-explorables lighthouse offline notebooks course assignment recordings long-memory colab clean
+.PHONY: book pdf serve lab browser sandbox checker test test-slow test-weekly test-oldest test-newest links mutation bench bench-course bench-explorables lighthouse offline notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -84,6 +84,22 @@ $(FRAMEWORKS): tests/reference/requirements.txt
 
 test-weekly: $(FRAMEWORKS)
 	.venv-frameworks/bin/pytest -m weekly tests/test_parity_keras.py tests/test_parity_onnx.py
+
+# The oldest NumPy that pyproject.toml allows, beside the pins of all else; and the newest of everything.
+OTHERS = $(CURDIR)/.venv-$(1)/bin/pytest -q --nbval --nbval-current-env --nbval-cell-timeout=240 \
+	--nbval-sanitize-with=tests/nbval.cfg --ignore-glob="book/assignments/*.ipynb" book && \
+	$(CURDIR)/.venv-$(1)/bin/pytest -q -m "not slow and not weekly and not browser" tests
+test-oldest test-newest: test-%:
+	$(PYTHON) -m venv --clear .venv-$*
+	$(if $(filter oldest,$*),\
+		.venv-$*/bin/pip install --quiet -r requirements.txt && .venv-$*/bin/pip install --quiet "numpy==2.1.*",\
+		.venv-$*/bin/pip install --quiet ".[notebooks,book,binder,course,test]")
+	.venv-$*/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	TQDM_DISABLE=1 $(call OTHERS,$*)
+
+# Links to the world: it needs the net.
+links: $(READY)
+	$(BIN)/jupyter-book build . --builder linkcheck
 
 # Faults put into cells and loops, one at a time: some minutes a module that has changed.
 mutation: $(READY)

@@ -7,6 +7,7 @@ import sys
 import time
 
 import nbformat
+import psutil
 import pytest
 from classes import NAME, hand_in
 from corpus import lstm, made
@@ -78,5 +79,12 @@ def test_two_hundred_submissions_with_ten_kills(course, sandbox, tmp_path):
     assert clean[2] == again[2] == COUNT
     assert clean[0] == again[0]
     assert clean[1] == again[1]
+    time.sleep(2)
+    alive = [
+        p
+        for p in psutil.process_iter(["cmdline", "cwd"])
+        if "spawn_main" in " ".join(p.info["cmdline"] or [])
+    ]
+    assert not [p for p in alive if p.ppid() == 1], "workers end with who started them"
     left = [p.name for p in killed.folder.rglob(".*.part")]
     assert len(left) <= KILLS
