@@ -37,6 +37,14 @@ class Static(StaticFileHandler):
         if policy := page_policy(Path(self.absolute_path)):
             self.set_header("Content-Security-Policy", policy)
 
+    def write_error(self, status_code, **_):  # noqa: D102
+        missing = Path(self.root) / "404.html"
+        if status_code != 404 or not missing.is_file():
+            super().write_error(status_code)
+            return
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(missing.read_bytes())
+
     def get_content_type(self):  # noqa: D102
         known = {".ipynb": "application/json", ".js": "text/javascript", ".woff2": "font/woff2"}
         kind = known.get(Path(self.absolute_path).suffix) or super().get_content_type()

@@ -3,6 +3,8 @@
 - equations.py: equations become MathML when the book is built: KaTeX, run by the Node that pip
   installs. No math script is left for the reader's browser.
 - colab.py: notebooks as Colab can run them; repository.py: where they are found.
+- live.py: explorables and counts on plain pages.
+- metadata.py: what other sites and search engines are told.
 - evidence.py: a numbered equation leads to the tests that verify it, which have a page.
 - pages.py: pages get our own template (book/_templates), style sheet and script, and nothing else
   of the theme's: no request leaves the site, and every page works from a folder. The script and
@@ -33,6 +35,8 @@ from .library import (
     set_docstring,
     set_signature,
 )
+from .live import setup_live
+from .metadata import add_missing_page, read_base_url, write_files
 from .pages import finish, forget_failure, remember_assets, set_page
 from .previews import add_previews, forget_previews
 from .repository import read_repository
@@ -59,6 +63,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", remember_assets)
     app.connect("config-inited", read_checks)
     app.connect("config-inited", read_repository)
+    app.connect("config-inited", read_base_url)
+    app.connect("html-collect-pages", add_missing_page)
     app.connect("doctree-resolved", list_checks)
     app.connect("doctree-resolved", prefetch_math)
     # After the theme and all extensions.
@@ -66,5 +72,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", add_previews, priority=910)
     app.connect("build-finished", finish, priority=900)
     app.connect("build-finished", forget_previews, priority=900)
+    app.connect("build-finished", write_files, priority=920)
     app.connect("build-finished", forget_failure, priority=950)
+    setup_live(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,6 +16,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from .markup import book_contents, mend, mend_source, page_contents
+from .metadata import address, page_metadata
 from .policy import first_script, inline_styles, policy
 from .repository import launch_links
 from .titles import description, module_of, title
@@ -119,13 +120,15 @@ def set_page(
     fonts = ["unrolled-sans", "unrolled-serif"]
     fonts += ["unrolled-serif-italic"] if "<em" in body else []
     fonts += ["stix-two-math"] if "<math" in body else []
+    name, about = title(app, pagename, context), description(app, pagename, doctree)
     context.update(
         body=body,
         book_contents=book_contents(
             context["toctree"](maxdepth=2, collapse=False, includehidden=True, titles_only=True)
         ),
-        description=description(app, pagename, doctree),
+        description=about,
         first_script=first,
+        meta=page_metadata(app, pagename, name, about),
         launch=launch_links(app.config, f"{pagename}.ipynb"),
         page_fonts=" ".join(fonts),
         page_contents=page_contents(context.get("toc") or ""),
@@ -133,7 +136,7 @@ def set_page(
         page_styles=[static(name) for name in styles],
         project_title=app.config.html_title,
         policy=policy(first),
-        page_title=title(app, pagename, context),
+        page_title=name,
         static=static,
     )
 
@@ -157,7 +160,7 @@ INDEX = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <meta http-equiv="refresh" content="0; url={first}">
-<link rel="canonical" href="{first}">
+<link rel="canonical" href="{canonical}">
 </head>
 <body><main><h1>{title}</h1><p><a href="{first}">Open the book</a></p></main></body>
 </html>
@@ -183,9 +186,12 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     index = INDEX.format(
         title=app.config.html_title,
         first=f"{app.config.root_doc}.html",
+        canonical=address(app, app.config.root_doc) or f"{app.config.root_doc}.html",
         policy=policy(first_script(app).read_text(encoding="utf-8").strip()),
     )
     (Path(app.outdir) / "index.html").write_text(index, encoding="utf-8")
+    # Old browsers ask for it there, whatever a page says.
+    shutil.copyfile(own / "favicon.ico", Path(app.outdir) / "favicon.ico")
 
 
 def forget_failure(app: Sphinx, exception: Exception | None) -> None:

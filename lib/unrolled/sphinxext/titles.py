@@ -17,6 +17,7 @@ END = re.compile(r"(?<![.\s]\w)(?<!^\w)[.!?](?=\s)")
 # Pages that have no source of their own.
 TITLES = {"_modules/index": "Source of the library"}
 DESCRIPTIONS = {
+    "404": "There is no page of the book at this address: search it, or start from the first page.",
     "_modules/index": "Every module of the library, with its source: the lines that the book runs.",
     "search": "Search the book: chapters and sections, equations by their names, terms, exercises, "
     "and the library and code by symbol.",
