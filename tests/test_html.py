@@ -155,7 +155,10 @@ def test_every_link_leads_to_a_file_and_to_a_place_in_it(site: Path) -> None:
             if split.scheme:
                 continue
             count += 1
-            target = (path.parent / unquote(split.path)).resolve() if split.path else path
+            # The page for what is missing is shown at any depth: it leads from the site's root.
+            start = site if path.name == "404.html" else path.parent
+            name = unquote(split.path).removeprefix("/") if start == site else unquote(split.path)
+            target = (start / name).resolve() if split.path else path
             place = unquote(split.fragment)
             if not target.is_file() or (place and place not in read[target].ids):
                 broken.append(f"{path.relative_to(site)}:{line}: {link}")
