@@ -314,12 +314,8 @@ def test_source_pages_are_accessible(browser: Browser, site: Path, width: int, t
 @pytest.mark.browser
 def test_search_leads_to_the_entry(browser: Browser, site: Path) -> None:
     page = opened(browser, f"{site.as_uri()}/search.html?q=unroll")
-    page.locator(".search-summary", has_text="found").wait_for()
-    page.locator("#search-results a").nth(5).wait_for()  # they come one by one
-    links = page.locator("#search-results a").evaluate_all("links => links.map(a => a.href)")
-    assert any(
-        link.endswith("book/api/time.html#unrolled.unroll") for link in links[:4]
-    )  # after the term "Unrolling"
+    first = page.locator("#search-results a").first
+    assert first.get_attribute("href") == "book/api/time.html#unrolled.unroll"
     page.set_viewport_size({"width": 390, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, "long names wrap"
     page.locator("#search-results a[href$='#unrolled.unroll']").click()

@@ -238,25 +238,6 @@ def test_titles_differ(site: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["served", "folder"])
-def test_search_finds(browser: Browser, addresses: dict[str, str], way: str) -> None:
-    """The form on a page leads to results; from a folder they have no excerpts, and no errors."""
-    page = open_page(browser, addresses[way] + PAGES[0])
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.keyboard.press("Control+k")
-    page.keyboard.type("gate")
-    page.keyboard.press("Enter")
-    first = page.locator("#search-results li a").first
-    first.wait_for()
-    page.locator(".search-summary", has_text="found").wait_for()
-    assert errors == []
-    first.click()
-    page.wait_for_load_state()
-    assert "gate" in page.locator("article").inner_text().lower()
-    page.close()
-
-
-@pytest.mark.parametrize("way", ["served", "folder"])
 def test_colours_follow_and_stay(browser: Browser, addresses: dict[str, str], way: str) -> None:
     """The page follows the system until the reader chooses, and keeps the choice on other pages."""
     page = open_page(browser, addresses[way] + PAGES[0])

@@ -14,12 +14,14 @@
 - markup.py: what the HTML writers leave inaccessible or invalid is mended in the page's body.
 - policy.py: what a page may load and run, said in the page: nothing inline but one script.
 - previews.py: what a link to an equation, a term or the like leads to is seen beside the link.
+- searching.py: what the search finds by name: equations, terms, names of the library and more.
 - library.py: the pages of book/api describe the library from its own docstrings, which are plain
   prose (prose.py); names.py tells what is public.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -37,9 +39,10 @@ from .library import (
 )
 from .live import setup_live
 from .metadata import add_missing_page, read_base_url, write_files
-from .pages import finish, forget_failure, remember_assets, set_page
+from .pages import digest, finish, forget_failure, remember_assets, set_page
 from .previews import add_previews, forget_previews
 from .repository import read_repository
+from .searching import Places, write_places
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -60,6 +63,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", set_docstring)
     app.connect("missing-reference", leave_type)
     app.connect("html-collect-pages", forget_source_pages, priority=400)  # before viewcode
+    app.add_env_collector(Places)
     app.connect("config-inited", remember_assets)
     app.connect("config-inited", read_checks)
     app.connect("config-inited", read_repository)
@@ -73,6 +77,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", finish, priority=900)
     app.connect("build-finished", forget_previews, priority=900)
     app.connect("build-finished", write_files, priority=920)
+    app.connect("build-finished", write_places, priority=900)
     app.connect("build-finished", forget_failure, priority=950)
     setup_live(app)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    # When the code that remembers what pages have changes, they are all read anew.
+    version = int(digest(Path(__file__).with_name("searching.py")), 16)
+    return {"env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}

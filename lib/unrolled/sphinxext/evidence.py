@@ -99,7 +99,7 @@ def list_checks(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if not places:
         return
     equations: dict[str, tuple[str, int]] = app.env.get_domain("math").equations
-    pages = list(_reading_order(app.env, app.config.root_doc))
+    pages = list(reading_order(app.env, app.config.root_doc))
     rank = {
         label: (pages.index(page) if page in pages else len(pages), number)
         for label, (page, number) in equations.items()
@@ -115,10 +115,11 @@ def list_checks(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         place.replace_self([part for parts in shown for part in parts])
 
 
-def _reading_order(env: BuildEnvironment, name: str) -> Iterator[str]:
+def reading_order(env: BuildEnvironment, name: str) -> Iterator[str]:
+    """Yield a page and all below it, as the contents list them."""
     yield name
     for child in env.toctree_includes.get(name, []):
-        yield from _reading_order(env, child)
+        yield from reading_order(env, child)
 
 
 def _shown(app: Sphinx, docname: str, labels: list[str], check: Check) -> list[nodes.Node]:

@@ -141,15 +141,7 @@ def set_page(
     )
 
 
-KEPT = {
-    "doctools.js",
-    "documentation_options.js",
-    "language_data.js",
-    "pygments.css",
-    "searchtools.js",
-    "sphinx-design.min.css",
-    "sphinx_highlight.js",
-}
+KEPT = {"language_data.js", "pygments.css", "sphinx-design.min.css"}
 
 # The theme's own redirect has no language, title or link.
 INDEX = """<!DOCTYPE html>

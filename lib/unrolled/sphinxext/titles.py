@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 
 SHORTEST, LONGEST = 50, 160
 # Where a sentence ends: not after "e.g." or the initial of a name.
-END = re.compile(r"(?<![.\s]\w)(?<!^\w)[.!?](?=\s)")
+END = re.compile(r"(?<!\b[A-Z])(?<!\.\w)[.!?](?=\s)")
 
 # Pages that have no source of their own.
 TITLES = {"_modules/index": "Source of the library"}
