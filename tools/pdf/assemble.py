@@ -113,6 +113,9 @@ class Reader:
         self.alive(article, page)
         answers_section(article)
         self.name_headings(article)
+        self.flatten(article)
+        self.hold_leads(article)
+        self.name_code(article)
         self.prefix(article, chapter.key)
         self.inline_pictures(article, page)
         self.relink(article, page)
@@ -194,6 +197,35 @@ class Reader:
             if heading.get("id") is None and parent is not None and parent.get("id"):
                 heading["id"] = parent["id"]
                 del parent["id"]
+
+    def flatten(self, article: Tag) -> None:
+        """Let the chapter be one flow: within nested sections Chromium breaks pages badly.
+
+        Seen in Chromium 156: a page ends in the second line of a paragraph that it should keep
+        whole, where the better place is before the section that begins with it.
+        """
+        for section in article.select("section"):
+            if section.get("id") or "answers-section" in section.get("class", []):
+                section.name = "div"
+            else:
+                section.unwrap()
+
+    def hold_leads(self, article: Tag) -> None:
+        """Mark the paragraphs that lead to what follows: no page ends between the two."""
+        for paragraph in article.find_all("p"):
+            after = paragraph.find_next_sibling()
+            if after is None or paragraph.find_parent(["li", "td", "dd"]):
+                continue
+            classes = after.get("class", [])
+            if paragraph.get_text().rstrip().endswith(":") or "equation" in classes:
+                paragraph["class"] = [*paragraph.get("class", []), "leads"]
+
+    def name_code(self, article: Tag) -> None:
+        """Let listeners hear that code is code."""
+        for block in article.select("pre"):
+            block["role"] = "code"
+            if block.parent is not None:
+                block.parent["role"] = "paragraph"
 
     def prefix(self, article: Tag, key: str) -> None:
         """Put the chapter's key before every id, as pages may share them."""

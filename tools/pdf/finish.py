@@ -1,4 +1,4 @@
-"""What Chromium leaves to do: the outline with its parts, what the file is, and its tags."""
+"""What Chromium leaves to do: the outline with its parts, and what the file says of itself."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pikepdf
-from assemble import FORMULA, Chapter, Heading
+from assemble import Chapter, Heading
 from edition import Edition
-from pikepdf import Array, Dictionary, Name, OutlineItem, String
-
-# Types of tags that PDF 1.7 does not know, and what they are there.
-ROLES = {"Em": "Span", "Strong": "Span", "Aside": "Sect", "Title": "P", "FENote": "Note"}
+from pikepdf import Name, OutlineItem, String
+from tags import Tags
 
 
 def in_order(items: list[OutlineItem]) -> Iterator[OutlineItem]:
@@ -61,31 +59,13 @@ def outline(pdf: pikepdf.Pdf, front: list[Heading], chapters: list[Chapter]) -> 
         tree.root[:] = root
 
 
-def tags(pdf: pikepdf.Pdf) -> None:
-    """Let formulas be formulas with their TeX as alternative text, and tags be of known types."""
-    root = pdf.Root.StructTreeRoot
-    root.RoleMap = Dictionary({f"/{tag}": Name(f"/{role}") for tag, role in ROLES.items()})
-    waiting = [root]
-    while waiting:
-        element = waiting.pop()
-        children = element.get("/K")
-        if isinstance(children, Array):
-            waiting += [child for child in children if isinstance(child, Dictionary)]
-        elif isinstance(children, Dictionary):
-            waiting.append(children)
-        alternative = str(element.get("/Alt", ""))
-        if alternative.startswith(FORMULA):
-            element.S = Name.Formula
-            element.Alt = String(alternative.removeprefix(FORMULA))
-
-
 def finish(
     printed: Path, target: Path, edition: Edition, front: list[Heading], chapters: list[Chapter]
 ) -> int:
     """Write the finished book, and return how many pages it has."""
     with pikepdf.open(printed) as pdf:
         outline(pdf, front, chapters)
-        tags(pdf)
+        Tags(pdf).rewrite()
         pdf.Root.Lang = String("en")
         pdf.Root.PageMode = Name.UseOutlines
         stamp = edition.moment.strftime("D:%Y%m%d%H%M%S+00'00'")

@@ -48,6 +48,14 @@
       shrink(table, table.getBoundingClientRect().width, box.clientWidth, 0.8);
   }
 
+  // What is short is not divided: a page neither begins nor ends with two lines of it.
+  for (const block of document.querySelectorAll("article :is(p, li, pre)")) {
+    const lines = block.getBoundingClientRect().height / parseFloat(getComputedStyle(block).lineHeight);
+    if (lines < (block.matches("pre") ? 10 : 5.5)) block.classList.add("whole");
+  }
+  for (const block of document.querySelectorAll("article :is(.cell, .scrolls, .admonition)"))
+    if (block.getBoundingClientRect().height < 230) block.classList.add("whole");
+
   // Nothing may reach beyond the page's column: Chromium would print all pages smaller.
   const beyond = new Set();
   for (const element of document.querySelectorAll("article *, .contents-pages *")) {

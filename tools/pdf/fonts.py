@@ -28,11 +28,11 @@ MONO = {
 }
 
 
-def face(family: str, weight: int, style: str, file: Path, more: str = "") -> str:
+def face(family: str, weight: int | str, style: str, file: Path) -> str:
     """Return a rule of a style sheet that names a font's file."""
     return (
         f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {style}; '
-        f'src: url("{file.resolve().as_uri()}"); {more}}}\n'
+        f'src: url("{file.resolve().as_uri()}"); }}\n'
     )
 
 
@@ -63,4 +63,7 @@ def font_faces(static: Path, folder: Path) -> str:
     own = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     for (weight, style), file in MONO.items():
         rules += face("Print Mono", weight, style, own / file)
+    # Signs that those lack, at any weight: a weight that is made up would be Type 3 again.
+    rules += face("Print Signs", "400 700", "normal", static / "fonts" / "stix-two-math.woff2")
+    rules += face("Print Symbols", "400 700", "normal", own / "DejaVuSans.ttf")
     return rules

@@ -128,6 +128,4 @@ def answers_section(article: Tag) -> None:
             if exercise is not None and solution.get("id"):
                 line = page_of(str(solution["id"]), "Solution")
                 exercise.append(fragment(f'<p class="where">{line}</p>'))
-    assert article.h1 is not None
-    assert article.h1.parent is not None
-    article.h1.parent.append(section)
+    article.append(section)
