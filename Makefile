@@ -89,7 +89,7 @@ test-weekly: $(FRAMEWORKS)
 OTHERS = $(CURDIR)/.venv-$(1)/bin/pytest -q --nbval --nbval-current-env --nbval-cell-timeout=240 \
 	--nbval-sanitize-with=tests/nbval.cfg --ignore-glob="book/assignments/*.ipynb" book && \
 	$(CURDIR)/.venv-$(1)/bin/pytest -q -m "not slow and not weekly and not browser" tests
-test-oldest test-newest: test-%:
+test-oldest test-newest: test-%: checker sandbox browser
 	$(PYTHON) -m venv --clear .venv-$*
 	$(if $(filter oldest,$*),\
 		.venv-$*/bin/pip install --quiet -r requirements.txt && .venv-$*/bin/pip install --quiet "numpy==2.1.*",\
