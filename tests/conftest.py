@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from explorable_pages import Open, write_page
+from helpers import BASE_URL
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +76,6 @@ def addresses(site: Path, served: str) -> dict[str, str]:
     return {"served": served, "folder": f"{site.as_uri()}/"}
 
 
-BASE_URL = "https://reader.example/fork/"
 REPOSITORY_URL = "https://github.com/reader/fork"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from unrolled import cells, unroll
 
+BASE_URL = "https://reader.example/fork/"  # where a fork publishes its site
 CELLS = {name: getattr(cells, name) for name in cells.__all__}
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import BASE_URL
+from helpers import BASE_URL
 from PIL import Image
 from playwright.sync_api import Browser
 from sphinx.config import Config
