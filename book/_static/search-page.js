@@ -161,6 +161,11 @@
     const parts = await content(page, anchor);
     if (!parts) return;
     for (const said of parts.querySelectorAll("dt, .admonition-title, .caption-number, .eqno, .label")) said.remove();
+    // A definition without its term is no list of definitions.
+    for (const list of parts.querySelectorAll("dl")) {
+      const told = [...list.children].flatMap((one) => [...one.childNodes]);
+      list.replaceWith(element("div", "", ...told));
+    }
     const box = element("div", "found", parts);
     item.append(box);
     fit(box);
