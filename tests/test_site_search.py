@@ -251,7 +251,9 @@ def test_nothing_is_loaded_until_there_is_something_to_look_for(
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("query", ["pre-activation gradients", "np.tanh", "vanising"])
+@pytest.mark.parametrize(
+    "query", ["pre-activation gradients", "np.tanh", "forget gate", "vanising"]
+)
 def test_results_are_accessible(
     browser: Browser, served: str, query: str, width: int, theme: str
 ) -> None:
