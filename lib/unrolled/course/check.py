@@ -6,7 +6,7 @@ import numpy as np
 
 from . import wire
 from .assignments import load
-from .spec import Came, Case, Given, Part, verdict
+from .spec import Came, Case, Part, verdict
 
 
 def check(assignment: str, part: str, *answers: object, variant: int = 0) -> None:
@@ -56,25 +56,12 @@ def came_of(part: Part, case: Case, answers: tuple[object, ...]) -> Came:
         if not callable(function):
             return Came(error=f"expected a function, got {type(function).__name__}")
         sent = wire.to_json(case.arguments)
-        before, arguments = wire.from_json(sent), [made(one) for one in wire.from_json(sent)]
+        arguments = wire.arguments(sent)
         value = function(*arguments)
-        for k, (old, new) in enumerate(zip(before, arguments, strict=True)):
-            if not callable(new) and not _same(old, new):
-                return Came(value, changed=k)
+        changed = wire.changed(sent, arguments)
+        if changed is not None:
+            return Came(value, changed=changed)
     try:
         return Came(wire.from_json(wire.to_json(value)))
     except wire.WireError as error:
         return Came(error=f"returned {error}")
-
-
-def made(argument: object) -> object:
-    """Return an argument, a function in place of its source."""
-    if isinstance(argument, tuple) and getattr(argument, "_fields", None) == Given._fields:
-        scope: dict[str, object] = {"np": np}
-        exec(argument.source, scope)  # type: ignore[attr-defined]
-        return scope[argument.name]  # type: ignore[attr-defined]
-    return argument
-
-
-def _same(old: object, new: object) -> bool:
-    return wire.dump(wire.to_json(old)) == wire.dump(wire.to_json(new))

@@ -66,7 +66,7 @@ def words_of(error: BaseException) -> str:
 def run_cells(cells: list[dict[str, Any]], given: dict[str, str]) -> tuple[dict[str, Any], str]:
     """Run cells in order, each by itself; return their names, and the last cell's error or ""."""
     names: dict[str, Any] = {"__name__": "__main__", "np": np}
-    references = {name: made(source, name) for name, source in given.items()}
+    references = {name: wire.made(source, name) for name, source in given.items()}
     names |= references
     failed = ""
     for cell in cells:
@@ -78,25 +78,6 @@ def run_cells(cells: list[dict[str, Any]], given: dict[str, str]) -> tuple[dict[
             failed = words_of(error)
         names |= references  # whatever the cell has defined
     return names, failed
-
-
-def made(source: str, name: str) -> Any:
-    """Return what a text defines."""
-    scope: dict[str, Any] = {"np": np}
-    exec(source, scope)
-    return scope[name]
-
-
-def arguments_of(case: Any) -> list[Any]:
-    """Return a case's arguments, functions made from their source."""
-    found = []
-    for one in wire.from_json(case):
-        if isinstance(one, tuple) and getattr(one, "_fields", None) == ("source", "name"):
-            source, name = one
-            found.append(made(source, name))
-        else:
-            found.append(one)
-    return found
 
 
 def one_case(part: dict[str, Any], names: dict[str, Any], case: Any) -> dict[str, Any]:
@@ -111,30 +92,17 @@ def one_case(part: dict[str, Any], names: dict[str, Any], case: Any) -> dict[str
         function = names[part["wanted"][0]]
         if not callable(function):
             return {"error": f"{part['wanted'][0]} is a {type(function).__name__}, no function"}
-        arguments = arguments_of(case)
+        arguments = wire.arguments(case)
         value = function(*arguments)
         result: dict[str, Any] = {"value": wire.to_json(value)}
-        before, after = wire.from_json(case), arguments
-        for k, (old, new) in enumerate(zip(before, after, strict=True)):
-            if not callable(new) and not same(old, new):
-                result["changed"] = k
-                break
+        changed = wire.changed(case, arguments)
+        if changed is not None:
+            result["changed"] = changed
         return result
     except wire.WireError as error:
         return {"error": f"{part['wanted'][0]} returned {error}"}
     except BaseException as error:
         return {"error": words_of(error)}
-
-
-def same(old: Any, new: Any) -> bool:
-    """Whether an argument is as it was."""
-    if isinstance(old, np.ndarray):
-        return bool(np.array_equal(old, new, equal_nan=True))
-    if isinstance(old, dict):
-        return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
-    if isinstance(old, tuple):
-        return len(old) == len(new) and all(map(same, old, new))
-    return bool(old == new)
 
 
 def run_part(job: dict[str, Any], part: dict[str, Any], out: int) -> None:

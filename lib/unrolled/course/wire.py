@@ -97,6 +97,29 @@ def _array(kind: Any, shape: Any, data: Any) -> np.ndarray:
     return np.frombuffer(raw, dtype=kind).reshape(shape).copy()
 
 
+def made(source: str, name: str) -> Any:
+    """Return what a text defines."""
+    scope: dict[str, Any] = {"np": np}
+    exec(source, scope)
+    return scope[name]
+
+
+def arguments(case: Any) -> list[Any]:
+    """Return a case's arguments from JSON, functions made from their source."""
+    return [
+        made(*one) if getattr(one, "_fields", None) == ("source", "name") else one
+        for one in from_json(case)
+    ]
+
+
+def changed(case: Any, after: list[Any]) -> int | None:
+    """Return which of a case's arguments is not as it was, counted from 0; None: none."""
+    for k, (old, new) in enumerate(zip(case, after, strict=True)):
+        if not callable(new) and to_json(new) != old:
+            return k
+    return None
+
+
 def dump(value: Any) -> bytes:
     """Return a value as one line of JSON."""
     return json.dumps(value, allow_nan=True).encode() + b"\n"
