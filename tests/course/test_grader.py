@@ -2,12 +2,15 @@
 
 import datetime
 
+import nbformat
 import pytest
 from classes import NAME, hand_in
 
 from unrolled.course import folder, release
+from unrolled.course.assignments import instructor_notebook
 from unrolled.course.gradebook import gradebook, results
 from unrolled.course.grader import grade_all
+from unrolled.course.template import for_students
 
 
 def scores(course):
@@ -23,7 +26,7 @@ def test_a_class_is_graded_and_told_row_by_row(course, sandbox):
     hand_in(course, "ada", course.source(NAME))
     hand_in(course, "bob", course.release(NAME))
     hand_in(course, "cyd", b"{}")
-    hand_in(course, "dan", course.source(NAME), name="my homework.ipynb")
+    hand_in(course, "dan", course.source(NAME), "my homework.ipynb", when="2027-03-02 00:00:00 UTC")
     (course.folder / "submitted" / "eve").mkdir()
     hand_in(course, "fay", b"\xff")
     rows = grade_all(course, NAME, sandbox, count=1)
@@ -32,6 +35,8 @@ def test_a_class_is_graded_and_told_row_by_row(course, sandbox):
         "dan": "graded", "eve": "missing", "fay": "refused",
     }  # fmt: skip
     assert scores(course) == {"ada": 22, "bob": 0, "cyd": 0, "dan": 22, "fay": 0}
+    late = {row.student: row.late for row in rows if row.late}
+    assert late == {"dan": datetime.timedelta(hours=1, minutes=1)}
     assert "no cells" in next(row.why for row in rows if row.student == "cyd")
     with gradebook(course) as book:
         (ada,) = (s for s in book.assignment_submissions(NAME) if s.student_id == "ada")
@@ -80,3 +85,10 @@ def test_what_a_teacher_gets_wrong_is_said(course, sandbox, tmp_path):
     with pytest.raises(folder.CourseError, match=r"2027-03-01T23:59\+01:00; got 'monday'"):
         release.release(course, NAME, due="monday")
     assert (course.folder / "course.json").stat().st_mode & 0o77 == 0
+
+
+def test_nbgrader_releases_what_the_site_shows(released):
+    """Both take out solutions, by the same stubs."""
+    by_nbgrader = nbformat.read(released.release(NAME), as_version=4)
+    ours = for_students(instructor_notebook(NAME))
+    assert [cell.source for cell in by_nbgrader.cells] == [cell.source for cell in ours.cells]

@@ -52,6 +52,17 @@ def handed_in(folder: Path) -> datetime.datetime | None:
         return None
 
 
+def lateness(
+    course: Course, assignment: str, when: datetime.datetime | None
+) -> datetime.timedelta | None:
+    """Return how long after its due time something was handed in; None: it is not late."""
+    if when is None or assignment not in course.due:
+        return None
+    due = datetime.datetime.fromisoformat(course.due[assignment])
+    late = when.replace(tzinfo=datetime.UTC) - due
+    return late if late > datetime.timedelta() else None
+
+
 def find_notebook(folder: Path, assignment: str) -> Path:
     """Return what to grade in a submission's folder; raises SubmissionError if that is unclear.
 
@@ -127,6 +138,7 @@ def grade_all(
                 continue
             task = Task(assignment, variant, course.secret, student, b"", released, sandbox)
             when = handed_in(folder)
+            late = lateness(course, assignment, when)
             try:
                 task = task._replace(content=read_bytes(find_notebook(folder, assignment)))
             except SubmissionError as error:
@@ -135,11 +147,11 @@ def grade_all(
                 if before.get(student) != digest:
                     found = none_of(assignment, str(error))
                     record(book, assignment, student, when, digest, found.answers, found.result)
-                rows.append(Row(student, "refused", 0, str(error)))
+                rows.append(Row(student, "refused", 0, str(error), late))
                 continue
             digest = digest_of(task)
             if before.get(student) == digest:
-                rows.append(Row(student, "as before", known[student].score))
+                rows.append(Row(student, "as before", known[student].score, late=late))
                 continue
             tasks.append((task, digest, when))
         progress(0, len(tasks))
@@ -175,4 +187,5 @@ def _finish(
         folder = course.folder / "autograded" / task.student / task.assignment
         write_whole(folder / f"{task.assignment}.ipynb", found.notebook + "\n")
     record(book, task.assignment, task.student, when, digest, found.answers, found.result)
-    return Row(task.student, status, found.result.score, why)
+    late = lateness(course, task.assignment, when)
+    return Row(task.student, status, found.result.score, why, late)
