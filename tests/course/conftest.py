@@ -10,15 +10,12 @@ from unrolled.course.sandbox import Limits, NoSandboxError, Sandbox
 
 
 def checked(seconds):
-    """The sandbox with a little of everything.
-
-    Where the kernel lets nobody make one, there is nothing to test but the refusal.
-    """
+    """The sandbox with a little of everything."""
     found = Sandbox(limits=Limits(seconds=seconds, memory=2**30))
     try:
         found.check()
     except NoSandboxError as error:
-        pytest.skip(f"this machine makes no sandbox: {error}")
+        pytest.fail(f"this machine makes no sandbox: {error}", pytrace=False)
     return found
 
 
