@@ -1,5 +1,6 @@
 """Publishing and checking on GitHub: pinned actions, few rights, commands that there are."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from unrolled.sphinxext.repository import COLAB_BRANCH
+
 ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -22,6 +26,20 @@ def steps(path):
 
 def test_there_are_three():
     assert [path.stem for path in WORKFLOWS] == ["check", "publish", "weekly"]
+
+
+def test_github_can_read_them():
+    """They fit the schema of GitHub's workflows."""
+    command = [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*command, *WORKFLOWS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_an_auditor_finds_nothing():
+    """No injection, no rights that are not needed, no credentials left about."""
+    command = [BIN / "zizmor", "--offline", "--no-progress", *WORKFLOWS]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -66,6 +84,36 @@ def test_every_target_and_script_is_there():
     assert named <= targets
     for name in re.findall(r"(?:python |command: \[)(tools/\S+|\.ci/\w+)", text):
         assert (ROOT / name).exists(), name
+
+
+def test_colabs_branch_is_what_was_made(tmp_path):
+    """The step that pushes it, run on a repository of this machine: twice, the second time with less."""
+    job = load(ROOT / ".github/workflows/publish.yml")["jobs"]["colab"]
+    assert job["permissions"] == {"contents": "write"}
+    (script,) = (step["run"] for step in job["steps"] if "run" in step)
+    bare = tmp_path / "bare.git"
+    subprocess.run(["git", "init", "-q", "--bare", bare], check=True)
+    environment = os.environ | {
+        "GH_TOKEN": "secret",
+        "GH_REPO": "reader/fork",
+        "GITHUB_SHA": "0123abc",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{bare.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/reader/fork.git",
+    }
+
+    def git(*arguments):
+        command = ["git", "--git-dir", bare, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    for names in (["a.ipynb", "book/b.ipynb"], ["a.ipynb"]):
+        folder = tmp_path / str(len(names))
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("{}")
+        subprocess.run(["bash", "-e", "-c", script], cwd=folder, env=environment, check=True)
+        assert git("ls-tree", "-r", "--name-only", COLAB_BRANCH) == names
+        assert git("rev-list", "--count", COLAB_BRANCH) == ["1"]
 
 
 def test_a_report_names_what_failed(tmp_path):
