@@ -28,7 +28,31 @@ def test_the_solution_has_all_points_and_the_students_version_none(scores):
     assert scores(solved())[0] == FULL
     none, result = scores(for_students(solved()))
     assert none == dict.fromkeys(FULL, 0)
-    assert all("NotImplementedError" in p.wrong or "not defined" in p.wrong for p in result.parts)
+    assert {part.wrong for part in result.parts} == {"not answered"}
+
+
+UNANSWERED = {
+    "empty": ("", "not answered"),
+    "the stub's error in the student's own words": ("def apply(f, x):\n    raise NotImplementedError('later')", "NotImplementedError: later"),
+    "another name": ("def applied(f, x):\n    return f(x)", "apply: not defined"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", UNANSWERED)
+def test_only_what_was_left_as_it_was_is_told_as_not_answered(scores, kind):
+    source, wrong = UNANSWERED[kind]
+    found, result = scores(set_answer(solved(), "apply", source))
+    assert found == FULL | {"apply": 0}
+    assert result.parts[-1].wrong.startswith(wrong)
+
+
+def test_an_answer_in_a_cell_of_its_own_is_judged_though_the_given_one_is_empty(scores):
+    notebook = set_answer(solved(), "apply", "")
+    place = next(k for k, c in enumerate(notebook.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == "apply-answer")
+    notebook.cells.insert(place, nbformat.v4.new_code_cell("def apply(f, x):\n    return 0.0"))
+    assert "expected" in scores(notebook)[1].parts[-1].wrong
+    notebook.cells[place].source = "def apply(f, x):\n    return f(x)"
+    assert scores(notebook)[0] == FULL
 
 
 RIGHT = {

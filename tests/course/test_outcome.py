@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import json
 
 import pytest
 from classes import NAME, hand_in
@@ -16,6 +17,15 @@ from unrolled.course.outcome import outcomes
 from unrolled.course.reports import feedback, report
 
 
+def without(text, part):
+    """A notebook with an answer left empty."""
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == f"{part}-answer":
+            cell["source"] = []
+    return json.dumps(notebook)
+
+
 @pytest.fixture
 def told(course, sandbox, tmp_path):
     roster = tmp_path / "roster.csv"
@@ -23,6 +33,7 @@ def told(course, sandbox, tmp_path):
     add_students(course, roster)
     hand_in(course, "ada", course.source(NAME))
     bad = course.source(NAME).read_text().replace("c = f * c_prev + i", "c = i * c_prev + f")
+    bad = without(bad, "latch")
     hand_in(course, "bob", bad.encode(), when="2027-03-02 00:00:00 UTC")
     grade_all(course, NAME, sandbox, count=1)
     with gradebook(course) as book:
@@ -76,6 +87,8 @@ def test_pages_say_what_was_wrong_and_are_safe(told):
     assert "&lt;b&gt;Good&lt;/b&gt;" in pages["ada"]
     assert "Not right." not in pages["ada"]
     assert pages["bob"].count("Not right.") == 1
+    assert pages["bob"].count("Not answered.") == 1
+    assert "NotImplementedError" not in pages["bob"]
     assert "still to be read" in pages["bob"]
     assert "Handed in late, by 1:01:00" in pages["bob"]
     page = report(told, NAME).read_text()

@@ -36,7 +36,6 @@ RESULTS = Table(
     Column("digest", String(64), nullable=False),
     Column("result", Text(), nullable=False),
 )
-WHERE = {True: "In a case that the notebook's own check does not have", False: "In a visible case"}
 
 
 @contextmanager
@@ -150,8 +149,7 @@ def _contents(
         comment = Comment(cell_id=cell.id, notebook_id=handed.id)
         part = parts.get(cell.name.removesuffix("-answer"))
         if part is not None and part.wrong:
-            about = f" ({part.about})" if part.about else ""
-            comment.auto_comment = f"{WHERE[part.hidden]}{about}: {part.wrong}"
+            comment.auto_comment = part.words
         if unchanged(cell.name):
             comment.manual_comment = before["comments"].get(cell.name)
         yield comment

@@ -22,7 +22,7 @@ from .sandbox import Sandbox
 from .submission import SubmissionError, read_bytes
 from .work import Graded, Task, die_with_parent, grade_task, none_of
 
-FORMAT = 1  # of results: another one, and everything is graded anew
+FORMAT = 2  # of results: another one, and everything is graded anew
 
 
 @dataclass(frozen=True)

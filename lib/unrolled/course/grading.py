@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,6 +13,9 @@ from .spec import Assignment, Came, Case, Part, verdict
 from .submission import Submission
 
 MAX_WORDS = 600
+NOT_ANSWERED = "not answered"
+UNANSWERED = re.compile(r"^NotImplementedError|: not defined$")  # what an untouched answer gives
+WHERE = {True: "In a case that the notebook's own check does not have", False: "In a visible case"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,16 @@ class PartResult:
     wrong: str = ""
     about: str = ""
     hidden: bool = False
+
+    @property
+    def words(self) -> str:
+        """What a student is told of the points that are missing; "" if none is."""
+        if not self.wrong:
+            return ""
+        if self.wrong == NOT_ANSWERED:
+            return "Not answered."
+        about = f" ({self.about})" if self.about else ""
+        return f"{WHERE[self.hidden]}{about}: {self.wrong}"
 
 
 @dataclass
@@ -86,7 +100,10 @@ def grade(
     report = sandbox.run(submission.code(), jobs)
     result = Result(notes=list(submission.notes), printed=report.printed)
     for part in assignment.parts:
-        result.parts.append(judge(part, cases[part.name], report))
+        found = judge(part, cases[part.name], report)
+        if part.name in submission.unanswered and UNANSWERED.search(found.wrong):
+            found = PartResult(part.name, part.points, 0, NOT_ANSWERED)
+        result.parts.append(found)
     return result
 
 

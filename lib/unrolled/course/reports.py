@@ -14,7 +14,7 @@ from unrolled import figures
 
 from .assignments import load
 from .folder import Course, write_whole
-from .gradebook import WHERE
+from .grading import NOT_ANSWERED
 from .outcome import Outcome, outcomes
 
 PAGES = Environment(
@@ -36,8 +36,8 @@ def feedback(course: Course, assignment: str) -> list[Path]:
             spec=spec,
             one=one,
             parts=one.result.parts if one.result else [],
+            not_answered=NOT_ANSWERED,
             titles={part.name: part.title for part in spec.parts},
-            where=WHERE,
             number="{:g}".format,
         )
         path = course.folder / "feedback" / one.student / assignment / f"{assignment}.html"

@@ -27,11 +27,13 @@ class Submission:
     """A submitted notebook, with what the teacher locked put back.
 
     ends: a part's name -> how many of the code cells come before and with its answer.
+    unanswered: the parts whose answer is as it was released, empty or missing.
     notes: what a teacher may want to know.
     """
 
     notebook: NotebookNode
     ends: dict[str, int] = field(default_factory=dict)
+    unanswered: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
     def code(self) -> list[dict[str, str]]:
@@ -148,6 +150,8 @@ def restore(submitted: NotebookNode, released: NotebookNode, assignment: Assignm
     for cell in cells:
         count += runs(cell)
         name = graded(cell).get("grade_id", "")
+        if name.endswith("-answer") and cell.source.strip() in ("", originals[name].source.strip()):
+            found.unanswered.add(name.removesuffix("-answer"))
         if name in {part.name for part in assignment.parts}:
             found.ends[name] = count
     return found
