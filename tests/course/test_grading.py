@@ -48,7 +48,11 @@ def test_only_what_was_left_as_it_was_is_told_as_not_answered(scores, kind):
 
 def test_an_answer_in_a_cell_of_its_own_is_judged_though_the_given_one_is_empty(scores):
     notebook = set_answer(solved(), "apply", "")
-    place = next(k for k, c in enumerate(notebook.cells) if c.metadata.get("nbgrader", {}).get("grade_id") == "apply-answer")
+    place = next(
+        k
+        for k, c in enumerate(notebook.cells)
+        if c.metadata.get("nbgrader", {}).get("grade_id") == "apply-answer"
+    )
     notebook.cells.insert(place, nbformat.v4.new_code_cell("def apply(f, x):\n    return 0.0"))
     assert "expected" in scores(notebook)[1].parts[-1].wrong
     notebook.cells[place].source = "def apply(f, x):\n    return f(x)"

@@ -14,6 +14,8 @@ from corpus import Change, hostile, made
 from unrolled.course.gradebook import gradebook, results
 from unrolled.course.grader import grade_all
 
+pytestmark = pytest.mark.parametrize("course", ["sqlite"], indirect=True)
+
 
 def snapshot(folder):
     return {

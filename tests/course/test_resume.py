@@ -1,79 +1,39 @@
 """Grading that is killed, and resumed, gives what one clean run gives."""
 
 import random
-import shutil
 import subprocess
-import sys
 import time
 
-import nbformat
 import psutil
 import pytest
-from classes import NAME, hand_in
-from corpus import lstm, made
-
-from unrolled.course.export import text
-from unrolled.course.folder import open_course
-from unrolled.course.gradebook import gradebook, results
-from unrolled.course.outcome import outcomes
+from classes import copied, everything, grade_command, graded, hand_in_many
 
 COUNT, KILLS = 200, 10
-
-
-def copied(course, to):
-    shutil.copytree(course.folder, to)
-    found = open_course(to)
-    found.db_url = f"sqlite:///{to}/gradebook.db"
-    found.save()
-    return found
-
-
-def command(course):
-    return [
-        sys.executable,
-        "-m",
-        "unrolled.course",
-        "grade",
-        NAME,
-        "--course",
-        str(course.folder),
-        "--workers",
-        "2",
-    ]
-
-
-def everything(course):
-    with gradebook(course) as book:
-        found = results(book, NAME)
-        rows = len(book.assignment_submissions(NAME))
-    return text("plain", NAME, outcomes(course, NAME)), found, rows
 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("whole machine")
 def test_two_hundred_submissions_with_ten_kills(course, sandbox, tmp_path):
-    changes = [*lstm.RIGHT.values(), *lstm.WRONG.values()]
-    for k in range(COUNT):
-        content = nbformat.writes(made(NAME, changes[k % len(changes)])).encode()
-        hand_in(course, f"s{k:03}", content)
+    hand_in_many(course, COUNT)
     killed = copied(course, tmp_path / "killed")
-    began = time.monotonic()
-    subprocess.run(command(course), check=True, capture_output=True)
-    whole = time.monotonic() - began
+    subprocess.run(grade_command(course, "--workers", "2"), check=True, capture_output=True)
     rng = random.Random(0)
-    deaths = 0
     for _ in range(KILLS):
+        enough = graded(killed) + rng.randrange(COUNT // KILLS)
         process = subprocess.Popen(
-            command(killed), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            grade_command(killed, "--workers", "2"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        try:
-            process.wait(timeout=rng.uniform(0.05, 0.3) * whole)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            deaths += 1
-    last = subprocess.run(command(killed), check=True, capture_output=True, text=True)
-    assert deaths >= 5, "most runs were killed on their way"
+        while graded(killed) < enough:
+            assert process.poll() is None, "it is killed on the way"
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.5))
+        process.kill()
+        assert process.wait() == -9
+    last = subprocess.run(
+        grade_command(killed, "--workers", "2"), check=True, capture_output=True, text=True
+    )
     assert last.stdout.count("graded") + last.stdout.count("as before") == COUNT
     clean, again = everything(course), everything(killed)
     assert clean[2] == again[2] == COUNT

@@ -164,7 +164,9 @@ def parser() -> argparse.ArgumentParser:
 
     one = command(init, assignment=False)
     one.add_argument("--name", help="the course's name; default: the folder's")
-    one.add_argument("--db-url", help="another database than gradebook.db, as postgresql://...")
+    one.add_argument(
+        "--db-url", help="the gradebook, as postgresql://user:password@host/name; default: a file"
+    )
     one = command(release)
     one.add_argument("--variant", type=int, default=0, metavar="SEED", help="0 is the public one")
     one.add_argument("--due", help="as 2027-03-01T23:59+01:00")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -72,20 +73,29 @@ class Course:
 
 
 def create(folder: Path, course: str, db_url: str | None = None) -> Course:
-    """Make a course's folder; raises CourseError if it is one already."""
+    """Make a course's folder.
+
+    db_url: the gradebook's database, as postgresql://user:password@host/name; None: a file.
+    Raises CourseError if the folder is a course already or the database does not answer.
+    """
     if (folder / SETTINGS).exists():
         raise CourseError(f"{folder} is a course already")
-    folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
-    found = Course(
-        folder, course, db_url or f"sqlite:///{folder}/gradebook.db", secrets.token_hex(16)
-    )
+    found = Course(folder, course, f"sqlite:///{folder}/gradebook.db", secrets.token_hex(16))
+    if db_url is not None:
+        from .gradebook import gradebook
+
+        # With the driver that is installed, for nbgrader's own commands too.
+        found.db_url = re.sub("^postgres(ql)?://", "postgresql+psycopg://", db_url)
+        with gradebook(found):
+            pass
+    folder.mkdir(parents=True, exist_ok=True)
     from .template import STUB
 
     text = NBGRADER.format(
         course=course, db_url=found.db_url, stub=STUB["code"], text_stub=STUB["markdown"]
     )
-    (folder / "nbgrader_config.py").write_text(text, encoding="utf-8")
+    write_whole(folder / "nbgrader_config.py", text)  # for its owner alone: it may have a password
     for name in ("source", "release", "submitted"):
         (folder / name).mkdir(exist_ok=True)
     found.save()

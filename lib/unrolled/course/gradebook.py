@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ from nbgrader.api import (
     SubmittedNotebook,
 )
 from sqlalchemy import Column, MetaData, String, Table, Text, delete, insert, select
+from sqlalchemy.exc import ArgumentError, OperationalError
 
-from .folder import Course
+from .folder import Course, CourseError
 from .grading import Result
 
 RESULTS = Table(
@@ -40,16 +42,24 @@ RESULTS = Table(
 
 @contextmanager
 def gradebook(course: Course) -> Iterator[Gradebook]:
-    """Open a course's gradebook; close it whatever happens."""
+    """Open a course's gradebook; close it whatever happens.
+
+    Raises CourseError if its address is none, or its database does not answer.
+    """
     beside = str(Path(sys.executable).parent)  # where nbgrader expects the program alembic
     if beside not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])
-    found = Gradebook(course.db_url, course.course)
     try:
-        RESULTS.metadata.create_all(found.engine)
-        yield found
-    finally:
-        found.close()
+        found = Gradebook(course.db_url, course.course)
+        try:
+            RESULTS.metadata.create_all(found.engine)
+            yield found
+        finally:
+            found.close()
+    except (ArgumentError, OperationalError) as error:
+        shown = re.sub(r"//([^/:@]*):[^/@]*@", r"//\1:***@", course.db_url)
+        why = getattr(error, "orig", error)
+        raise CourseError(f"the gradebook {shown} cannot be used: {why}") from None
 
 
 def digests(book: Gradebook, assignment: str) -> dict[str, str]:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from .folder import Course, write_whole
 from .gradebook import digests, gradebook, record, results
+from .pool import locally, on_cluster
 from .sandbox import Sandbox
 from .submission import SubmissionError, read_bytes
-from .work import Graded, Task, die_with_parent, grade_task, none_of
+from .work import Graded, Task, none_of
 
 FORMAT = 2  # of results: another one, and everything is graded anew
 
@@ -89,20 +87,6 @@ def digest_of(task: Task) -> str:
     return found.hexdigest()
 
 
-@contextmanager
-def workers(count: int | None, cluster: str | None) -> Iterator[Executor]:
-    """Yield what runs tasks: processes of this machine, or a Dask cluster."""
-    if cluster is None:
-        context = get_context("spawn")
-        with ProcessPoolExecutor(count, context, initializer=die_with_parent) as pool:
-            yield pool
-        return
-    from distributed import Client
-
-    with Client(cluster) as client:
-        yield client.get_executor(pure=False)
-
-
 def grade_all(
     course: Course,
     assignment: str,
@@ -117,7 +101,8 @@ def grade_all(
 
     students: these alone. count: worker processes. cluster: the address of a Dask scheduler.
     progress: called with how many are done, of how many.
-    Raises CourseError if the assignment is not released, and NoSandboxError if there is none.
+    Raises CourseError if the assignment is not released or the cluster cannot grade, and
+    NoSandboxError if there is no sandbox.
     """
     variant = course.variant(assignment)
     released = course.release(assignment).read_text(encoding="utf-8")
@@ -155,14 +140,11 @@ def grade_all(
                 continue
             tasks.append((task, digest, when))
         progress(0, len(tasks))
-        with workers(count, cluster) as pool:
-            waiting: dict[Future[Graded], tuple[Task, str, datetime.datetime | None]] = {
-                pool.submit(grade_task, task): (task, digest, when) for task, digest, when in tasks
-            }
-            for done, future in enumerate(as_completed(waiting), start=1):
-                task, digest, when = waiting.pop(future)
-                rows.append(_finish(course, book, task, digest, when, future))
-                progress(done, len(tasks))
+        alone = [task for task, _, _ in tasks]
+        came = locally(alone, count) if cluster is None else on_cluster(alone, cluster, sandbox)
+        for done, (k, one) in enumerate(came, start=1):
+            rows.append(_finish(course, book, *tasks[k], one))
+            progress(done, len(tasks))
     return sorted(rows, key=lambda row: row.student)
 
 
@@ -172,17 +154,15 @@ def _finish(
     task: Task,
     digest: str,
     when: datetime.datetime | None,
-    future: Future[Graded],
+    came: Graded | Exception,
 ) -> Row:
     """Record what a worker returned; return its row."""
-    try:
-        found, status, why = future.result(), "graded", ""
-    except SubmissionError as error:
-        found, status, why = none_of(task.assignment, str(error)), "refused", str(error)
-    except (
-        Exception
-    ) as error:  # of ours, not of the student's: nothing is recorded, the rest goes on
-        return Row(task.student, "failed", None, f"{type(error).__name__}: {error}")
+    if isinstance(came, Graded):
+        found, status, why = came, "graded", ""
+    elif isinstance(came, SubmissionError):
+        found, status, why = none_of(task.assignment, str(came)), "refused", str(came)
+    else:  # a fault of ours, not of the student's: nothing is recorded, the rest goes on
+        return Row(task.student, "failed", None, f"{type(came).__name__}: {came}")
     if found.notebook:
         folder = course.folder / "autograded" / task.student / task.assignment
         write_whole(folder / f"{task.assignment}.ipynb", found.notebook + "\n")

@@ -107,15 +107,21 @@ def grade(
     return result
 
 
+def storable(words: str) -> str:
+    """Return a student's words as every database takes them: Unicode, without NUL, and short."""
+    text = words.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\0", "\\0")[:MAX_WORDS]
+
+
 def judge(part: Part, cases: list[tuple[Case, bool]], report: Report) -> PartResult:
     """Return a part's result: all its points, or none and the first thing that is wrong."""
     if part.name not in report.results:
         wrong = report.ended.get(part.name, "gave no result")
-        return PartResult(part.name, part.points, 0, wrong[:MAX_WORDS])
+        return PartResult(part.name, part.points, 0, storable(wrong))
     for (case, hidden), found in zip(cases, report.results[part.name], strict=True):
         problem = verdict(part, case, came(found))
         if problem is not None:
-            return PartResult(part.name, part.points, 0, problem[:MAX_WORDS], case.about, hidden)
+            return PartResult(part.name, part.points, 0, storable(problem), case.about, hidden)
     return PartResult(part.name, part.points, part.points)
 
 

@@ -96,6 +96,10 @@ def parse_notebook(content: bytes) -> NotebookNode:
         if cell.get("cell_type") == "code":
             cell["outputs"], cell["execution_count"] = [], None  # nobody needs them; some are huge
     try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise SubmissionError("not a notebook: a text that is no Unicode") from None
+    try:
         notebook = nbformat.reads(json.dumps(found), as_version=4)
         nbformat.validate(notebook)
     except Exception as error:  # nbformat and jsonschema raise many kinds

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import signal
+from functools import cache
 from multiprocessing import parent_process
+from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+
+import unrolled
 
 from . import grading
 from .assignments import load
@@ -51,6 +56,24 @@ def grade_task(task: Task) -> Graded:
         if graded(cell).get("solution")
     }
     return Graded(result, answers, nbformat.writes(submission.notebook))
+
+
+@cache
+def edition() -> str:
+    """Return a digest of this package's files: who grades alike has the same."""
+    folder = Path(unrolled.__file__).parent
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".py", ".txt"}:
+            found.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return f"edition {found.hexdigest()[:12]}"
+
+
+def grade_as(wanted: str, task: Task) -> Graded:
+    """Grade one submission with the edition that is wanted, and no other."""
+    if edition() != wanted:
+        raise RuntimeError(f"this worker has {edition()} of unrolled; {wanted} is wanted")
+    return grade_task(task)
 
 
 def none_of(assignment: str, why: str) -> Graded:
