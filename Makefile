@@ -15,7 +15,7 @@ CHECKER := tests/html/node_modules/.package-lock.json
 LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book pdf serve lab browser sandbox postgres checker test test-slow test-weekly test-oldest test-newest links mutation bench bench-course bench-explorables lighthouse offline notebooks course assignment recordings long-memory colab clean
+.PHONY: book pdf serve lab browser sandbox container postgres checker test test-slow test-weekly test-oldest test-newest links mutation bench bench-course bench-explorables lighthouse offline notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,6 +49,13 @@ sandbox:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 		apt-get update -q && apt-get install -q -y bubblewrap; \
 	else echo "The course's tests need bubblewrap: sudo apt-get install bubblewrap" >&2; exit 1; fi
+
+# The other place for submissions, which a weekly test tries: podman, with a runtime for every kernel.
+container:
+	@command -v podman > /dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update -q && apt-get install -q -y --no-install-recommends podman runc; \
+	else echo "The tests of containers need podman: sudo apt-get install podman" >&2; exit 1; fi
 
 # The gradebook of a large course, which the slower tests start themselves.
 postgres:
@@ -89,8 +96,9 @@ $(FRAMEWORKS): tests/reference/requirements.txt
 	.venv-frameworks/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-test-weekly: $(FRAMEWORKS)
+test-weekly: $(FRAMEWORKS) $(READY) sandbox container
 	.venv-frameworks/bin/pytest -m weekly tests/test_parity_keras.py tests/test_parity_onnx.py
+	$(BIN)/pytest -m weekly tests/course
 
 # The oldest NumPy that pyproject.toml allows, beside the pins of all else; and the newest of everything.
 OTHERS = $(CURDIR)/.venv-$(1)/bin/pytest -q --nbval --nbval-current-env --nbval-cell-timeout=240 \

@@ -125,27 +125,31 @@ def bubblewrap_command(limits: Limits, library: bool) -> list[str]:
     return [*command, "--", sys.executable, "-P", "-B", "/runner/runner.py"]
 
 
-def container_command(image: str, limits: Limits, library: bool) -> list[str]:
-    """Return the command that runs runner.py in a container; its image has Python and NumPy."""
+def container_engine(image: str) -> str:
+    """Return the program that runs containers; raises NoSandboxError if there is none."""
     program = shutil.which("podman") or shutil.which("docker")
     if program is None:
         raise NoSandboxError(f"the image {image} needs podman or docker, and neither is here")
-    command = [program, "run", "--rm", "--interactive", "--network", "none", "--read-only"]
+    return program
+
+
+def container_command(image: str, name: str, limits: Limits, library: bool) -> list[str]:
+    """Return the command that runs runner.py in a container; its image has Python and NumPy."""
+    command = [container_engine(image), "run", "--rm", "--interactive", "--name", name]
+    command += ["--network", "none", "--read-only", "--pull", "never"]
     command += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", "65534:65534"]
     command += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
     command += ["--pids-limit", str(limits.processes), "--cpus", "1", "--workdir", "/tmp"]
+    # Stated, as an engine that has not all of root's rights cannot raise its own.
+    command += ["--ulimit", "nofile=256:256", "--ulimit", "nproc=4096:4096"]
     command += ["--tmpfs", f"/tmp:rw,mode=1777,size={limits.disk}"]
-    for name in ("runner.py", "wire.py"):
-        command += ["--volume", f"{HERE / name}:/runner/{name}:ro"]
-    if library:
-        command += [
-            "--volume",
-            f"{PACKAGE}:/library/unrolled:ro",
-            "--tmpfs",
-            "/library/unrolled/course",
-        ]
-    for name, value in environment(library, "/library").items():
-        command += ["--env", f"{name}={value}"]
+    for file in ("runner.py", "wire.py"):
+        command += ["--volume", f"{HERE / file}:/runner/{file}:ro"]
+    if library:  # all but this folder: an empty one over it would be filled from it by podman
+        for path in sorted(set(PACKAGE.iterdir()) - {HERE}):
+            command += ["--volume", f"{path}:/library/unrolled/{path.name}:ro"]
+    for variable, value in environment(library, "/library").items():
+        command += ["--env", f"{variable}={value}"]
     return [*command, image, "python3", "-P", "-B", "/runner/runner.py"]
 
 
@@ -228,9 +232,10 @@ class Sandbox:
                 return self._watch(command, job, parts, report, env=names, cwd=folder)
         if self.kind == "container":
             assert self.image is not None
-            return self._watch(
-                container_command(self.image, self.limits, library), job, parts, report
-            )
+            name = f"unrolled-{secrets.token_hex(8)}"
+            command = container_command(self.image, name, self.limits, library)
+            remove = [command[0], "rm", "--force", name]
+            return self._watch(command, job, parts, report, remove)
         return self._watch(bubblewrap_command(self.limits, library), job, parts, report)
 
     def _watch(
@@ -239,6 +244,7 @@ class Sandbox:
         job: bytes,
         parts: list[dict[str, Any]],
         report: Report,
+        remove: list[str] | None = None,
         **where: Any,
     ) -> str:
         process = subprocess.Popen(
@@ -249,7 +255,7 @@ class Sandbox:
             start_new_session=True,
             **where,
         )
-        watch = _Watch(process, self.limits)
+        watch = _Watch(process, self.limits, remove)
         try:
             return watch.follow(job, parts, report)
         finally:
@@ -257,10 +263,16 @@ class Sandbox:
 
 
 class _Watch:
-    """One process of a sandbox: fed, read, and ended when it takes too much."""
+    """One process of a sandbox: fed, read, and ended when it takes too much.
 
-    def __init__(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
+    remove: the command that ends what is no child of the process, as a container is not.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], limits: Limits, remove: list[str] | None = None
+    ) -> None:
         self.process = process
+        self.remove = remove
         self.limits = limits
         self.reason = ""
         self.printed = bytearray()
@@ -272,6 +284,9 @@ class _Watch:
             with suppress(psutil.Error):
                 process.kill()
         self.process.kill()
+        if self.remove is not None:
+            with suppress(subprocess.TimeoutExpired):
+                subprocess.run(self.remove, capture_output=True, timeout=60)
 
     def _tree(self) -> list[psutil.Process]:
         try:
