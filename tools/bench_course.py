@@ -2,8 +2,9 @@
 
     python tools/bench_course.py [--count 20]
 
-nbgrader grades as its documentation says: `nbgrader autograde`, one process. Ours runs in the
-sandbox, with as many workers as there are cores, and with one.
+Both as commands, from their start to their end. nbgrader grades as its documentation says, one
+process: `nbgrader autograde`. Ours runs in the sandbox, with one worker and with one a core; a
+worker takes a second or two to start, so that several are worth it from some ten students on.
 """
 
 import argparse
@@ -20,9 +21,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from unrolled.course.folder import Course, create
-from unrolled.course.grader import grade_all
+from unrolled.course.gradebook import gradebook
 from unrolled.course.release import release
-from unrolled.course.sandbox import Sandbox
 
 NAMES = ("lstm", "gru")  # two notebooks a student
 
@@ -41,25 +41,24 @@ def class_of(count: int, folder: Path) -> Course:
     return course
 
 
-def timed_ours(course: Course, workers: int) -> float:
-    """Return the seconds that ours takes for all submissions."""
+def timed(course: Course, *command: str) -> float:
+    """Return the seconds that a command takes for all submissions of all assignments."""
     began = time.perf_counter()
     for name in NAMES:
-        rows = grade_all(course, name, Sandbox(), count=workers)
-        assert all(row.status == "graded" and row.score for row in rows)
-    return time.perf_counter() - began
+        words = [name if word == "NAME" else word for word in command]
+        subprocess.run(words, cwd=course.folder, check=True, capture_output=True)
+    seconds = time.perf_counter() - began
+    with gradebook(course) as book:
+        for name in NAMES:
+            scores = [one.score for one in book.assignment_submissions(name)]
+            assert len(scores) == len([*(course.folder / "submitted").iterdir()])
+            assert all(scores)
+    return seconds
 
 
-def timed_nbgrader(course: Course) -> float:
-    """Return the seconds that nbgrader takes for all submissions."""
-    began = time.perf_counter()
-    for name in NAMES:
-        program = str(Path(sys.executable).with_name("nbgrader"))
-        subprocess.run(
-            [program, "autograde", name, "--create"], cwd=course.folder, check=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    return time.perf_counter() - began
+def ours(workers: int) -> tuple[str, ...]:
+    """Return our command."""
+    return (sys.executable, "-m", "unrolled.course", "grade", "NAME", "--workers", str(workers))
 
 
 def main() -> None:
@@ -68,15 +67,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20, help="students; default: 20")
     count = parser.parse_args().count
     cores = os.cpu_count() or 1
+    nbgrader = str(Path(sys.executable).with_name("nbgrader"))
     ways = {
-        "nbgrader autograde": timed_nbgrader,
-        "ours, one worker": lambda course: timed_ours(course, 1),
-        f"ours, {cores} workers": lambda course: timed_ours(course, cores),
+        "nbgrader autograde": (nbgrader, "autograde", "NAME", "--create"),
+        "ours, one worker": ours(1),
+        f"ours, {cores} workers": ours(cores),
     }
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for k, (way, run) in enumerate(tqdm(ways.items(), unit="way", disable=None)):
-            found[way] = run(class_of(count, Path(folder) / str(k))) / count
+        for k, (way, command) in enumerate(tqdm(ways.items(), unit="way", disable=None)):
+            found[way] = timed(class_of(count, Path(folder) / str(k)), *command) / count
     for way, seconds in found.items():
         ratio = found["nbgrader autograde"] / seconds
         print(f"{way:22} {seconds:6.2f} s a submission of two notebooks  {ratio:5.1f}x")

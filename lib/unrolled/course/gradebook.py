@@ -125,7 +125,8 @@ def _take_out(session: Any, entry: Any, student: str) -> dict[str, Any]:
     ).scalar()
     if row is not None:
         found["answers"] = json.loads(row)["answers"]
-    for old in [s for s in entry.submissions if s.student_id == student]:
+    mine = select(SubmittedAssignment).filter_by(assignment_id=entry.id, student_id=student)
+    for old in session.scalars(mine).all():
         for notebook in list(old.notebooks):
             for grade in list(notebook.grades):
                 found["grades"][grade.cell.name] = (grade.manual_score, grade.extra_credit)
