@@ -5,6 +5,7 @@ import pty
 import re
 import shutil
 import subprocess
+import termios
 import threading
 import time
 
@@ -29,6 +30,7 @@ class Watched:
 
     def __init__(self, command):
         master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, 100))
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, text=True)
         os.close(slave)
         self.shown = b""
@@ -180,7 +182,7 @@ def test_an_address_without_a_scheduler_is_told(course, sandbox, monkeypatch):
 
 
 def workers_of(process):
-    return [p for p in process.children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
+    return [p for p in process.children() if "spawn_main" in " ".join(p.cmdline())]
 
 
 @pytest.mark.slow
