@@ -10,10 +10,11 @@ from contextlib import ExitStack, contextmanager
 
 def started(stack, log, *words, **environment):
     """A `dask` process that ends with the stack."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dask", *words, "--no-dashboard"],
-        stdout=log.open("ab"), stderr=subprocess.STDOUT, env=os.environ | environment,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "dask", *words, "--no-dashboard"]
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | environment
+        )
     stack.callback(process.wait, 30)
     stack.callback(process.kill)
     return process

@@ -150,8 +150,8 @@ def test_a_cluster_that_cannot_grade_is_refused(course, sandbox, tmp_path, monke
 def test_a_cluster_that_goes_is_told_and_what_was_graded_stays(
     course, sandbox, tmp_path, monkeypatch, what
 ):
-    monkeypatch.setattr(pool, "PATIENCE", 10.0)
-    hand_in_many(course, 12)
+    monkeypatch.setattr(pool, "PATIENCE", 5.0)
+    hand_in_many(course, 8)
     with cluster(tmp_path, workers=1) as found:
         gone = found.scheduler if what == "scheduler" else found.workers[0]
 
@@ -163,10 +163,10 @@ def test_a_cluster_that_goes_is_told_and_what_was_graded_stays(
         with pytest.raises(CourseError, match="is gone, or has no worker left"):
             grade_all(course, NAME, sandbox, cluster=found.address, progress=progress)
         assert time.monotonic() - began < 90
-    assert 2 <= graded(course) < 12
+    assert 2 <= graded(course) < 8
     rows = grade_all(course, NAME, sandbox, count=2)
     assert {row.status for row in rows} == {"as before", "graded"}
-    assert graded(course) == 12
+    assert graded(course) == 8
 
 
 def test_an_address_without_a_scheduler_is_told(course, sandbox, monkeypatch):
@@ -188,17 +188,17 @@ def workers_of(process):
 @pytest.mark.slow
 @pytest.mark.xdist_group("whole machine")
 def test_a_local_worker_killed_in_the_middle_loses_nothing(course, sandbox, tmp_path):
-    hand_in_many(course, 30)
+    hand_in_many(course, 16)
     clean = copied(course, tmp_path / "clean")
     grade_all(clean, NAME, sandbox, count=2)
     killed = []
 
     def progress(done, of):
-        if done in (5, 15) and done not in killed:
+        if done in (4, 9) and done not in killed:
             killed.append(done)
             workers_of(psutil.Process())[-1].kill()
 
     rows = grade_all(course, NAME, sandbox, count=2, progress=progress)
-    assert killed == [5, 15]
+    assert killed == [4, 9]
     assert {row.status for row in rows} == {"graded"}
     assert everything(course) == everything(clean)
