@@ -254,7 +254,8 @@ def test_text_is_plain_markdown(made: Path, path: str) -> None:
             "https://colab.research.google.com/github/reader/fork/blob/colab/": made,
         }.items():
             if address.startswith(start):
-                assert (folder / unquote(address.removeprefix(start))).is_file(), address
+                there = unquote(urlsplit(address.removeprefix(start)).path)
+                assert (folder / there).is_file(), address
                 break
         else:
             assert "reader/fork" not in address

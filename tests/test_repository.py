@@ -17,6 +17,7 @@ from helpers import CELLS
 
 import unrolled
 from unrolled import cells
+from unrolled.sphinxext.citations import CITATION
 
 ROOT = Path(__file__).resolve().parents[1]
 LIB = ROOT / "lib" / "unrolled"
@@ -231,7 +232,8 @@ def test_pictures_have_alternative_text(path):
 def test_paragraphs_are_short(path):
     for paragraph in re.split(r"\n\s*\n|\n- |\n\d\. |\n\|", prose(path)):
         if not paragraph.startswith("```"):
-            assert len(paragraph.split()) <= 120, paragraph[:80]
+            words = CITATION.sub("", paragraph).split()
+            assert len(words) <= 120, paragraph[:80]
 
 
 def test_every_numbered_equation_has_a_test_and_every_such_test_an_equation():

@@ -2,6 +2,7 @@
 
 - equations.py: equations become MathML when the book is built: KaTeX, run by the Node that pip
   installs. No math script is left for the reader's browser.
+- citations.py: citations in notebooks, which JupyterLab is to show as well.
 - colab.py: notebooks as Colab can run them; repository.py: where they are found.
 - live.py: explorables and counts on plain pages.
 - metadata.py: what other sites and search engines are told.
@@ -26,6 +27,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from .citations import read_citations
 from .equations import prefetch_math, visit_math, visit_math_block
 from .evidence import EquationChecks, list_checks, read_checks
 from .library import (
@@ -68,6 +70,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", read_checks)
     app.connect("config-inited", read_repository)
     app.connect("config-inited", read_base_url)
+    app.connect("source-read", read_citations)
     app.connect("html-collect-pages", add_missing_page)
     app.connect("doctree-resolved", list_checks)
     app.connect("doctree-resolved", prefetch_math)

@@ -54,6 +54,7 @@ Changes are made there, not here.
 FENCE = re.compile(r"(`{3,}|:{3,})(?:\{([\w-]+)\})?[ ]*(.*)")
 OPTION = re.compile(r":([\w-]+):[ ]*(.*)")
 ROLE = re.compile(r"\{([\w-]+)\}`([^`]+)`")
+LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?![a-z]+:|#)([^()\s]+)\)")
 NUMBERED = re.compile(r"\$\$\n(.*?)\n\$\$ *\(([\w-]+)\)", re.DOTALL)
 
 
@@ -75,38 +76,21 @@ class Book:
         except KeyError:
             raise ExtensionError(f"{self.page}: there is no {kind} {label!r}") from None
 
-    def doc(self, text: str) -> str:
-        """Return a link to another page: in Colab, or at GitHub."""
-        title, target = re.fullmatch(r"(?:(.*?) *<)?([^<>]+)>?", text).groups()  # type: ignore[union-attr]
-        docname = self.path(target)
-        if docname not in self.env.titles:
-            raise ExtensionError(f"{self.page}: there is no page {target!r}")
-        file = Path(self.env.doc2path(docname)).relative_to(self.app.srcdir).as_posix()
-        address = self.repository.page(file)
-        if file.endswith(".ipynb"):
-            address = launch_links(self.app.config, file).get("colab", address)
-        return f"[{title or self.env.titles[docname].astext()}]({address})"
+    def link(self, text: str, target: str) -> str:
+        """Return a link to another file: a notebook in Colab, all else at GitHub."""
+        path, _, fragment = self.path(target).partition("#")
+        if not (Path(self.app.srcdir) / path).is_file():
+            raise ExtensionError(f"{self.page}: there is no file {target!r}")
+        address = self.repository.page(path)
+        if path.endswith(".ipynb"):
+            address = launch_links(self.app.config, path).get("colab", address)
+        return f"[{text}]({address}{'#' * bool(fragment)}{fragment})"
 
     def eq(self, label: str) -> str:
         """Return the number of an equation."""
         if label not in self.env.get_domain("math").equations:
             raise ExtensionError(f"{self.page}: there is no equation {label!r}")
         return f"({number_of(self.env, label)})"
-
-    def cite(self, keys: str) -> str:
-        """Return authors and years."""
-        found = {one.key: one.entry for one in self.env.get_domain("cite").citations}
-        texts = []
-        for key in map(str.strip, keys.split(",")):
-            if key not in found:
-                raise ExtensionError(f"{self.page}: there is no reference {key!r}")
-            names = [
-                " ".join([*one.prelast_names, *one.last_names])
-                for one in found[key].persons["author"]
-            ]
-            who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
-            texts.append(f"{who}, {found[key].fields['year']}")
-        return f"({'; '.join(texts)})"
 
     def term(self, text: str) -> str:
         """Return a term as it is written."""
@@ -158,7 +142,7 @@ def plain_inline(text: str, book: Book) -> str:
 
     def spell(role: re.Match[str]) -> str:
         name, content = role.groups()
-        if name not in ("cite", "doc", "eq", "term"):
+        if name not in ("eq", "term"):
             raise ExtensionError(f"{book.page}: Colab's notebooks know no role {name!r}")
         spelled: str = getattr(book, name)(content)
         return spelled
@@ -169,6 +153,7 @@ def plain_inline(text: str, book: Book) -> str:
             tex = f"\\begin{{aligned}}\n{tex}\n\\end{{aligned}}"
         return f"$$\n{tex}\n\\tag{{{book.eq(label)[1:-1]}}}\n$$"
 
+    text = LINK.sub(lambda link: book.link(*link.groups()), text)
     return ROLE.sub(spell, NUMBERED.sub(tag, text))
 
 
