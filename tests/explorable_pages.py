@@ -47,6 +47,25 @@ def frame(page: Page) -> None:
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
 
+def resize(page: Page, width: int, height: int = 1000) -> None:
+    """Give the window another size, and let what is drawn for it be drawn anew."""
+    page.set_viewport_size({"width": width, "height": height})
+    for _ in range(2):  # it is heard of with one frame, and drawn with the next
+        frame(page)
+
+
+def scrolled(page: Page, least: int) -> None:
+    """Wait until the page has scrolled by a finger, and no longer moves."""
+    page.wait_for_function(
+        """least => {
+          const same = window.lastY === scrollY;
+          [window.lastY, window.stillFor] = [scrollY, same ? (window.stillFor ?? 0) + 1 : 0];
+          return scrollY > least && window.stillFor > 10;
+        }""",
+        arg=least,
+    )
+
+
 def swipe(page: Page, start: Place, end: Place, rest: int = 0) -> None:
     """Move a finger over the page, after `rest` ms at its start.
 
@@ -102,8 +121,7 @@ def violations_at(page: Page, *widths: int) -> list[tuple[str, list[tuple[str, s
     """What axe finds on a light page: in full, then at other widths, then its colours in the dark."""
     found = []
     for k, width in enumerate(widths):
-        page.set_viewport_size({"width": width, "height": 1000})
-        page.wait_for_timeout(200)  # what is drawn for a width is drawn anew
+        resize(page, width)
         found += violations(page, colours=False if k else None)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     frame(page)
@@ -150,7 +168,8 @@ def inked(page: Page, panel: str, x: float, y: float, quantity: str = "ink") -> 
 
 
 def state_of(page: Page, names: tuple[str, ...], host: int = 0) -> dict[str, Any]:
-    """The handles as the page has them."""
+    """The handles as the page has them: the model hears of them once a frame."""
+    frame(page)
     state: dict[str, Any] = page.evaluate(
         "([names, k]) => { const model = document.querySelectorAll('[data-explorable]')[k].explorable;"
         " return Object.fromEntries(names.map(n => [n, model.get(n)])) }",

@@ -1,7 +1,11 @@
-"""JupyterLab as a context: started from a given interpreter's environment, on loopback, then stopped."""
+"""JupyterLab as a context: started from a given interpreter's environment, on loopback, then stopped.
+
+And what its tests do in it.
+"""
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -10,6 +14,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+SLOW = 60_000  # ms: a kernel and a bundle of JavaScript on a busy machine
 
 
 def free_port() -> int:
@@ -75,3 +83,19 @@ def lab(python: str | Path, root: Path, *, timeout: float = 60.0) -> Iterator[st
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def run(page: Page, number: int) -> Locator:
+    """Run a cell and wait until it is done; returns the cell."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+    prompt = cell.locator(".jp-InputPrompt")
+    for _ in range(SLOW // 5000):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        try:
+            expect(prompt).not_to_have_text("[ ]:", timeout=5000)
+        except AssertionError:
+            continue  # what is run before the kernel is there is lost
+        break
+    expect(prompt).to_have_text(re.compile(r"\[\d+\]:"), timeout=SLOW)
+    return cell

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from explorable_pages import violations
-from playwright.sync_api import Browser, Page
+from explorable_pages import resize, violations
+from playwright.sync_api import Browser, Page, expect
 
 import unrolled
 
@@ -315,13 +315,13 @@ def test_source_pages_are_accessible(browser: Browser, site: Path, width: int, t
 def test_search_leads_to_the_entry(browser: Browser, site: Path) -> None:
     page = opened(browser, f"{site.as_uri()}/search.html?q=unroll")
     first = page.locator("#search-results a").first
-    assert first.get_attribute("href") == "book/api/time.html#unrolled.unroll"
-    page.set_viewport_size({"width": 390, "height": 900})
+    expect(first).to_have_attribute("href", "book/api/time.html#unrolled.unroll")
+    resize(page, 390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, "long names wrap"
     page.locator("#search-results a[href$='#unrolled.unroll']").click()
-    page.wait_for_load_state()
     heading = page.locator("dt:target .sig-name")
-    assert heading.inner_text() == "unroll"
+    expect(heading).to_have_text("unroll")
+    page.wait_for_load_state()
     top = heading.bounding_box()
     assert top is not None
     assert 0 < top["y"] < 300, "the bar does not hide it"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from explorable_pages import frame
 from lab import lab
 from playwright.sync_api import Page
 
@@ -101,6 +102,7 @@ def test_the_explorable_is_alive(address, page):
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=4)
     page.mouse.up()
+    frame(page)
     value = float(bar.get_attribute("aria-valuenow"))
     assert 0.4 < value < 0.6
 

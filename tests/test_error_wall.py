@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorable_pages import box_of, frame, swipe, violations_at
+from explorable_pages import box_of, frame, scrolled, swipe, violations_at
 from playwright.sync_api import Page, expect
 
 from unrolled import backward, unroll
@@ -484,6 +484,7 @@ def results(page: Page) -> dict[str, Any]:
 
 def handles(page: Page) -> dict[str, Any]:
     """What the model on the page has."""
+    frame(page)
     get = "names => names.map(n => document.querySelector('[data-explorable]').explorable.get(n))"
     return dict(zip(HANDLES, page.evaluate(get, list(HANDLES)), strict=True))
 
@@ -557,10 +558,9 @@ def test_a_swipe_over_the_map_scrolls_and_a_finger_that_rests_drags(opened: Open
     x, y = box["x"] + 200, box["y"] + 150
     before = handles(page)
     swipe(page, (x, y), (x, y - 80))
-    page.wait_for_function("scrollY > 20")
+    scrolled(page, 20)
     assert handles(page) == before
     expect(page.get_by_role("button", name="undo")).to_be_disabled()
-    page.wait_for_timeout(500)  # the scrolling comes to its end
     page.evaluate("scrollTo(0, 0)")
     swipe(page, (x, y), (x, y - 80), rest=600)
     assert page.evaluate("scrollY") == 0
@@ -619,10 +619,17 @@ def test_release_plays_the_descent_unless_motion_is_unwanted(opened: Open) -> No
     picture = "document.querySelector('canvas').toDataURL()"
     frame(page)
     whole = page.evaluate(picture)
+    # The page's clock is the test's, so that a slow machine sees the descent half-way as well.
+    page.evaluate(
+        "() => { const now = performance.now(); window.passed = 0;"
+        " performance.now = () => now + passed }"
+    )
     page.get_by_role("button", name="release").click()
+    page.evaluate("passed = 200")
     frame(page)
     assert page.evaluate(picture) != whole
-    page.wait_for_function(f"whole => {picture} === whole", arg=whole, timeout=5000)
+    page.evaluate("passed = 500")
+    page.wait_for_function(f"whole => {picture} === whole", arg=whole)
     assert_numbers(page)
     calm = opened(ErrorWall().to_html(), reduced_motion="reduce")
     expect(calm.get_by_role("button", name="release")).to_have_count(0)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from explorable_pages import ALL, Open, box_of, frame, state_of, violations
+from explorable_pages import ALL, Open, box_of, frame, resize, state_of, violations
 from playwright.sync_api import Locator, Page, expect
 
 from unrolled.explorables import Explorable, LSTMGates
@@ -178,8 +178,7 @@ def test_a_link_brings_the_state_back(opened: Open, explorable: Kind) -> None:
         "Object.defineProperty(navigator, 'clipboard', { configurable: true,"
         " value: { writeText: () => Promise.reject(new Error('no')) } })"
     )
-    page.wait_for_timeout(1600)
-    button(page, "copy link").click()
+    button(page, "copy link").click()  # as soon as it no longer says "copied"
     expect(page.get_by_label("Link to this state").first).to_have_value(address)
 
 
@@ -286,8 +285,7 @@ def test_accessible_and_in_its_place(opened: Open, explorable: Kind) -> None:
     page = opened(explorable().to_html(), theme="light")
     move_something(page, explorable)
     for width in (1280, 390, 320):
-        page.set_viewport_size({"width": width, "height": 1000})
-        page.wait_for_timeout(200)
+        resize(page, width)
         assert violations(page, colours=None if width == 1280 else False) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(OVERLAPPING) == []
@@ -303,7 +301,6 @@ def test_accessible_and_in_its_place(opened: Open, explorable: Kind) -> None:
 def test_accessible_in_full(opened: Open, explorable: Kind, theme: str, width: int) -> None:
     page = opened(explorable().to_html(), theme=theme, viewport={"width": width, "height": 1000})
     move_something(page, explorable)
-    page.wait_for_timeout(100)
     assert violations(page) == []
 
 
@@ -400,7 +397,7 @@ def test_malformed_state_keeps_the_picture_and_says_so(opened: Open, explorable:
     hosts = [*map(host, bad), explorable().to_html().replace(explorable.kind, "no-such-thing", 1)]
     page = opened(explorable().to_html(), *hosts)
     notes = page.locator(".unrolled-note")
-    assert notes.count() == len(hosts)
+    expect(notes).to_have_count(len(hosts))
     assert page.locator(".unrolled").count() == 1
     assert page.locator("img.unrolled-picture:visible").count() == len(hosts)
 
@@ -423,5 +420,4 @@ def test_it_follows_the_width(opened: Open) -> None:
 def test_jupyterlab_theme(opened: Open) -> None:
     page = opened(LSTMGates().to_html())
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
-    background = page.locator(".unrolled").evaluate("e => getComputedStyle(e).backgroundColor")
-    assert background == "rgb(20, 24, 30)"
+    expect(page.locator(".unrolled")).to_have_css("background-color", "rgb(20, 24, 30)")

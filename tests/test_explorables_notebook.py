@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
-from explorable_pages import ALL, box_of
-from lab import lab
+from explorable_pages import ALL, box_of, frame
+from lab import SLOW, lab, run
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.xdist_group("explorables_notebook"),
 ]
 
-SLOW = 60_000  # ms: a kernel and a bundle of JavaScript on a busy machine
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 FRONTENDS = {"JupyterLab": "lab/tree", "Notebook 7": "notebooks"}
 
@@ -75,16 +74,6 @@ def open_notebook(browser: Browser, address: str, frontend: str, name: str) -> P
     return page
 
 
-def run(page: Page, number: int) -> Locator:
-    """Run a cell and wait until it is done; returns the cell."""
-    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    prompt = cell.locator(".jp-InputPrompt")
-    expect(prompt).to_have_text(re.compile(r"\[\d+\]:"), timeout=SLOW)
-    return cell
-
-
 @pytest.mark.parametrize("frontend", FRONTENDS)
 def test_every_explorable_goes_both_ways(browser: Browser, address: str, frontend: str) -> None:
     page = open_notebook(browser, address, frontend, "pictures")
@@ -111,7 +100,7 @@ def goes_both_ways(page: Page, one: type[Explorable], number: int) -> None:
     for key in ("PageUp", "PageDown"):
         control.focus()
         page.keyboard.press(key)
-        page.wait_for_timeout(100)
+        frame(page)
         if value() != before:
             break
     moved = value()
@@ -123,8 +112,10 @@ def goes_both_ways(page: Page, one: type[Explorable], number: int) -> None:
     assert float(moved) in [float(v) for v in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", flat)], one.kind
     run(page, number + 2)
     control.scroll_into_view_if_needed()
-    page.wait_for_timeout(100)
-    assert float(value()) == float(before), f"{one.kind} follows Python"
+    page.wait_for_function(  # it follows Python
+        "([e, v]) => Number(e.getAttribute('aria-valuenow') ?? e.value) === v",
+        arg=[control.element_handle(), float(before)],
+    )
     assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
 
 
@@ -141,6 +132,7 @@ def test_they_compose_with_ipywidgets(browser: Browser, address: str, frontend: 
     page.mouse.move(rail["x"] + rail["width"] * 0.75, rail["y"] + 2, steps=4)
     page.mouse.up()
     expect(ours).not_to_have_value("0")
+    frame(page)
     linked = float(ours.input_value())
     assert linked == pytest.approx(1.5, abs=0.1)
     ours.focus()

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from explorable_pages import ALL, Open, state_of
+from explorable_pages import ALL, Open, resize, state_of
 from playwright.sync_api import expect
 
 from unrolled.explorables import Explorable
@@ -88,8 +88,7 @@ def test_a_careless_hand(opened: Open, explorable: Kind, operations: int) -> Non
                 "f => { location.hash = f }", fragment + ["e30", "AA", "%", "W10"][one % 4]
             )
     for width in (390, 900):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(700)
+        resize(page, width, 900)
         wide = page.evaluate(
             """width => [...document.querySelectorAll('main *')]
               .filter((e) => e.getBoundingClientRect().right > width + 0.5)

@@ -650,6 +650,7 @@ def results(page: Page) -> dict[str, Any]:
 
 def page_handles(page: Page) -> dict[str, Any]:
     """The handles that the page has."""
+    frame(page)
     found: dict[str, Any] = page.evaluate(
         "(keys) => { const m = document.querySelector('[data-explorable]').explorable;"
         " return Object.fromEntries(keys.map((k) => [k, m.get(k)])); }",
@@ -860,13 +861,13 @@ def test_a_link_brings_the_state_back(opened: Open) -> None:
     page = opened(GRUBlend().to_html())
     paint(page, "update_gate", (0.2, 0.9), (0.5, 0.3))
     page.locator("[data-convention=old]").click()
-    frame(page)  # what changed is heard of once a frame
     state = page_handles(page)
     page.evaluate(
         "Object.defineProperty(navigator, 'clipboard', { configurable: true,"
         " value: { writeText: () => Promise.reject() } })"
     )
     page.locator("[data-action=link]").click()
+    expect(page.locator(".u-link")).to_be_visible()
     link = page.locator(".u-link").input_value()
     again = opened(GRUBlend().to_html(), fragment="#" + link.split("#")[1])
     assert page_handles(again) == state

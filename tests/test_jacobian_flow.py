@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorable_pages import box_of, frame, inked, swipe, violations_at
+from explorable_pages import box_of, frame, inked, scrolled, swipe, violations_at
 from playwright.sync_api import Page, expect
 
 from unrolled import flow, unroll
@@ -862,7 +862,7 @@ def test_touch_drags_a_column_and_scrolls_elsewhere(opened: Open) -> None:
     # A quick swipe up scrolls the page and leaves the matrix as it was.
     x, y = on_columns(page, 1.3, 0.2)
     swipe(page, (x, y), (x, y - 200))
-    page.wait_for_function("scrollY > 50")
+    scrolled(page, 50)
     assert handles(page) == state
 
 

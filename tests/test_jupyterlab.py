@@ -1,6 +1,5 @@
 """Explorables in JupyterLab, in Chromium: in sync with Python both ways; still without a kernel."""
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from lab import lab
+from explorable_pages import frame
+from lab import SLOW, lab, run
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -17,7 +17,6 @@ from unrolled.explorables import LSTMGates
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("jupyterlab")]
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-SLOW = 60_000  # ms: a kernel and a bundle of JavaScript on a busy machine
 
 TWO_WAYS = [
     "from unrolled.explorables import LSTMGates\nw = LSTMGates()\nw",
@@ -79,15 +78,6 @@ def open_notebook(page: Page, address: str, name: str) -> None:
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=SLOW)
 
 
-def run(page: Page, number: int) -> Locator:
-    """Run a cell and wait until it is done; returns the cell."""
-    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]:"), timeout=SLOW)
-    return cell
-
-
 def paint(page: Page, cell: Locator, step: int, share: float) -> None:
     """Drag over one bar of the forget gate, `share` of its height from below."""
     bar = cell.locator(f"[role=slider][data-row=forget][data-step='{step}']")
@@ -99,6 +89,7 @@ def paint(page: Page, cell: Locator, step: int, share: float) -> None:
     page.mouse.down()
     page.mouse.move(x, box["y"] + box["height"] * (1 - share))
     page.mouse.up()
+    frame(page)
 
 
 def value(cell: Locator, row: str, step: int) -> Locator:
@@ -134,8 +125,7 @@ def test_traits_go_both_ways(page: Page, address: str) -> None:
 
     # The theme is JupyterLab's.
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
-    background = cell.locator(".unrolled").evaluate("e => getComputedStyle(e).backgroundColor")
-    assert background == "rgb(20, 24, 30)"
+    expect(cell.locator(".unrolled")).to_have_css("background-color", "rgb(20, 24, 30)")
 
 
 def test_own_python_drives_the_picture(page: Page, address: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorable_pages import box_of, frame, inked, swipe, violations_at
+from explorable_pages import box_of, frame, inked, scrolled, swipe, violations_at
 from playwright.sync_api import Locator, Page, expect
 
 from unrolled.cells import lstm
@@ -832,7 +832,7 @@ def test_touch_turns_a_wheel_and_scrolls_elsewhere(opened: Open) -> None:
     assert assert_page_is_python(page)["w_ox"] == pytest.approx(0.0)
     assert page.evaluate("scrollY") == 0
     swipe(page, (x, y), (x, y - 250))
-    page.wait_for_function("scrollY > 50")
+    scrolled(page, 50)
     assert shown_values(page)["w_ox"] == pytest.approx(0.0), "what scrolls leaves no trace"
 
 

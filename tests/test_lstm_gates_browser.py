@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorable_pages import Open, box_of, frame, inked, swipe
+from explorable_pages import Open, box_of, frame, inked, scrolled, swipe
 from playwright.sync_api import Locator, Page, expect
 
 from unrolled.explorables import LSTMGates
@@ -301,14 +301,14 @@ def test_touch_paints_bars_and_scrolls_elsewhere(opened: Open) -> None:
     drawn = rows(page)
     x, y = at(page, "output", 15, 0.5)
     swipe(page, (x, y), (x, y - 250))
-    page.wait_for_function("scrollY > 50")
+    scrolled(page, 50)
     assert rows(page) == drawn
     page.evaluate("scrollTo(0, 0)")
     # A finger on the curves scrolls the page.
     curves = page.locator("[data-panel=states]").bounding_box()
     assert curves is not None
     swipe(page, (200, curves["y"]), (200, curves["y"] - 300))
-    page.wait_for_function("scrollY > 50")
+    scrolled(page, 50)
     assert values(page, "forget") == painted
 
 

@@ -615,6 +615,7 @@ HOST = "document.querySelector('[data-explorable]').explorable"
 
 
 def state_of(page: Page) -> dict[str, Any]:
+    frame(page)
     names = [*LSTMGates.handles, "preset"]
     found: dict[str, Any] = page.evaluate(
         f"names => Object.fromEntries(names.map(n => [n, {HOST}.get(n)]))", names
@@ -856,6 +857,7 @@ def test_states_that_do_not_fit_keep_the_picture(opened: Open) -> None:
         for state in bad
     ]
     page = opened(*hosts)
+    expect(page.locator(".unrolled-note")).to_have_count(len(bad))
     notes = page.locator(".unrolled-note").all_text_contents()
     for note, what in zip(notes, ("preset", "x", "x", "w_fx", "variant", "D", "x"), strict=True):
         assert f"({what}: expected" in note

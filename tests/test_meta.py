@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 from helpers import BASE_URL
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
@@ -194,8 +194,8 @@ def test_a_live_picture_is_on_the_front_page(browser: Browser, site: Path) -> No
     assert abs(heights[0] - heights[1]) <= 4, "fonts may differ from visit to visit"
     bar.focus()
     page.keyboard.press("Home")
-    assert bar.get_attribute("aria-valuenow") == "0"
-    assert "no gradient reaches an earlier step" in host.inner_text()
+    expect(bar).to_have_attribute("aria-valuenow", "0")
+    expect(host).to_contain_text("no gradient reaches an earlier step", use_inner_text=True)
     page.close()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from explorable_pages import frame
 from playwright.sync_api import Browser, Page
 from test_site import PAGES
 
@@ -95,7 +96,7 @@ def use(page: Page) -> None:
                 control.focus()
                 page.keyboard.press("ArrowRight")
                 page.keyboard.press("Space")
-    page.wait_for_timeout(100)
+    frame(page)
 
 
 @pytest.mark.parametrize("name", [*PAGES, "search.html?q=gate"])
@@ -128,6 +129,7 @@ def test_violations_are_seen(browser: Browser, addresses: dict[str, str], way: s
           await new Promise((done) => { image.onerror = done });
         }"""
     )
+    page.wait_for_function("violations.length >= 3")
     seen = page.evaluate("violations")
     assert {re.match(r"[a-z]+-src", text)[0] for text in seen} == {
         "style-src",

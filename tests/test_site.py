@@ -8,7 +8,7 @@ from urllib.parse import urldefrag
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
-from explorable_pages import violations
+from explorable_pages import frame, resize, violations
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from unrolled.explorables.lstm_gates import lstm_trace
@@ -69,7 +69,7 @@ def test_page_is_whole(browser: Browser, addresses: dict[str, str], name: str, w
     page.wait_for_load_state("networkidle")
     for host in page.locator("[data-explorable]").all():
         alive = "svg, canvas, .sc-live"
-        host.locator(alive).first.wait_for(state="attached", timeout=5000)
+        host.locator(alive).first.wait_for(state="attached")
     assert trouble == []
     home = addresses[way]
     assert [url for url in requests if not url.startswith((home, "data:", "blob:"))] == []
@@ -96,6 +96,7 @@ def test_a_drag_on_the_chapter_gives_the_librarys_numbers(
 
     def shown(step: int, quantity: str) -> float:
         bar(step).hover()
+        frame(page)
         expect(host.locator(".u-step")).to_have_text(f"step {step}")
         return float(host.locator(f"[data-q={quantity}]").first.get_attribute("data-value") or "")
 
@@ -107,6 +108,7 @@ def test_a_drag_on_the_chapter_gives_the_librarys_numbers(
     page.mouse.down()
     page.mouse.move(end["x"] + end["width"] / 2, end["y"] + 0.7 * end["height"], steps=5)
     page.mouse.up()
+    frame(page)
 
     rows = {
         row: [float(bar(t, row).get_attribute("aria-valuenow") or "") for t in range(1, 25)]
@@ -129,10 +131,10 @@ def test_page_is_accessible(browser: Browser, served: str, name: str) -> None:
     page = open_page(browser, served + name)
     assert violations(page, preload=True) == []
     page.emulate_media(color_scheme="dark")
-    assert page.locator("html").get_attribute("data-theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    frame(page)
     assert violations(page, colours=True) == []
-    page.set_viewport_size({"width": 390, "height": 900})
-    page.wait_for_timeout(200)  # what is drawn for a width is drawn anew
+    resize(page, 390)
     assert violations(page, colours=False) == []
     scroll = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert scroll[0] <= scroll[1], "the page scrolls sideways"
@@ -148,7 +150,7 @@ def test_page_is_accessible_in_full(
 ) -> None:
     """Axe finds nothing by any rule, each width and theme opened afresh."""
     page = open_page(browser, served + name, width, theme)
-    assert page.locator("html").get_attribute("data-theme") == theme
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
     assert violations(page, preload=True) == []
     page.close()
 
@@ -177,6 +179,8 @@ def test_wide_boxes_scroll_by_keyboard(browser: Browser, served: str) -> None:
     wide = 0
     for name in PAGES:
         page = open_page(browser, served + name, 390)
+        page.evaluate("document.fonts.ready")
+        frame(page)
         boxes = page.locator("article .scrolls, article pre")
         states = boxes.evaluate_all(
             "boxes => boxes.map(b => [b.scrollWidth > b.clientWidth + 1, b.tabIndex === 0])"
@@ -243,15 +247,16 @@ def test_colours_follow_and_stay(browser: Browser, addresses: dict[str, str], wa
     page = open_page(browser, addresses[way] + PAGES[0])
     root, button = page.locator("html"), page.locator("button.theme")
     page.emulate_media(color_scheme="dark")
-    assert root.get_attribute("data-theme") == "dark"
+    expect(root).to_have_attribute("data-theme", "dark")
     page.emulate_media(color_scheme="light")
+    expect(root).to_have_attribute("data-theme", "light")
     button.click()
-    assert root.get_attribute("data-theme") == "dark"
-    assert button.get_attribute("aria-label") == "Colours: dark"
+    expect(root).to_have_attribute("data-theme", "dark")
+    expect(button).to_have_attribute("aria-label", "Colours: dark")
     page.goto(addresses[way] + PAGES[1])
-    assert root.get_attribute("data-theme") == "dark"
+    expect(root).to_have_attribute("data-theme", "dark")
     button.click()
-    assert root.get_attribute("data-theme") == "light"
+    expect(root).to_have_attribute("data-theme", "light")
     page.close()
 
 
@@ -261,14 +266,13 @@ def test_contents_open_on_a_phone(browser: Browser, served: str) -> None:
     contents = page.locator("#sidebar")
     assert not contents.is_visible()
     page.get_by_role("button", name="Contents of the book").click()
-    assert contents.is_visible()
+    expect(contents).to_be_visible()
     assert violations(page, preload=True) == []
     page.keyboard.press("Escape")
-    assert not contents.is_visible()
+    expect(contents).to_be_hidden()
     page.get_by_role("button", name="Contents of the book").click()
     contents.get_by_role("link").nth(1).click()
-    page.wait_for_load_state()
-    assert page.url == served + PAGES[1]
+    page.wait_for_url(served + PAGES[1])
     page.close()
 
 

@@ -12,12 +12,16 @@ CODE = "article div[class*='highlight-'] > .highlight:has(> button.copy)"
 
 
 def open_page(browser: Browser, site: Path, before: str = "", **options: object) -> Page:
-    """The page, from its folder, after a script that takes away what a browser may lack."""
+    """The page, from its folder, after a script that takes away what a browser may lack.
+
+    Its clock stands still: what is said goes away when the test lets time pass.
+    """
     page = browser.new_page(**options)
+    page.clock.install(time=0)
     if before:
         page.add_init_script(before)
     page.goto(f"{site.as_uri()}/{PAGE}")
-    page.wait_for_load_state()
+    page.clock.pause_at(60_000)
     return page
 
 
@@ -55,6 +59,9 @@ def test_the_keyboard_copies_and_it_is_announced(browser: Browser, site: Path, b
     assert page.evaluate("getSelection().isCollapsed")
     assert pasted(page).rstrip() == code(block)
     assert len(code(block).splitlines()) > 3
+    page.clock.run_for(1400)
+    expect(button).to_have_text("Copied")
+    page.clock.run_for(200)
     expect(button).to_have_text("Copy")
     expect(status).to_have_text("")
     page.context.close()

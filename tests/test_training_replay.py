@@ -652,6 +652,7 @@ def test_javascript_refuses_the_same_films(in_javascript: InJavaScript, some: Re
 
 
 def state(page: Page) -> dict[str, Any]:
+    frame(page)
     found: dict[str, Any] = page.evaluate(
         f"() => Object.fromEntries(['frame', 'cell', 'speed', 'playing'].map(n => [n, {HOST}.get(n)]))"
     )
@@ -771,9 +772,14 @@ def test_it_plays_to_the_end_and_stops(opened: Open) -> None:
     )
     play = action(page, "play")
     expect(play).to_have_text("play")
+    play.evaluate(
+        "play => { window.said = []; new MutationObserver(() => said.push(play.textContent))"
+        ".observe(play, { childList: true, characterData: true, subtree: true }) }"
+    )
     play.click()
-    expect(play).to_have_text("pause")
     page.wait_for_function(f"{HOST}.get('frame') === 120 && !{HOST}.get('playing')")
+    page.wait_for_function("said.at(-1) === 'play'")
+    assert "pause" in page.evaluate("said")
     assert page.evaluate("frames") == list(range(101, 121)), "no frame is left out"
     expect(play).to_have_text("play")
     frame(page)
@@ -802,15 +808,15 @@ def test_it_plays_to_the_end_and_stops(opened: Open) -> None:
 @pytest.mark.browser
 def test_speed_is_frames_a_second(opened: Open) -> None:
     page = opened(TrainingReplay(speed=10).to_html(), reduced_motion="no-preference")
-    action(page, "play").click()
-    took = page.evaluate(
-        f"""() => new Promise(resolve => {{
+    took = action(page, "play").evaluate(
+        f"""play => new Promise(resolve => {{
           let from = 0;
           {HOST}.on('change:frame', () => {{
             const k = {HOST}.get('frame');
             if (k === 2) from = performance.now();
             if (k === 12) resolve(performance.now() - from);
           }});
+          play.click();
         }})"""
     )
     assert 800 < took < 2500
@@ -819,14 +825,15 @@ def test_speed_is_frames_a_second(opened: Open) -> None:
 @pytest.mark.browser
 def test_it_does_not_play_where_nobody_sees_it(opened: Open) -> None:
     page = opened(
-        TrainingReplay(speed=30).to_html(),
+        TrainingReplay(speed=10).to_html(),
         '<div style="height: 4000px"></div>',
         reduced_motion="no-preference",
     )
     action(page, "play").click()
     page.wait_for_function(f"{HOST}.get('frame') > 1")
     page.evaluate("window.scrollTo(0, 3500)")
-    page.wait_for_timeout(200)
+    for _ in range(2):  # that it is out of sight is heard of after a frame
+        frame(page)
     there = state(page)["frame"]
     page.wait_for_timeout(250)
     assert state(page)["frame"] == there < 120
@@ -854,12 +861,18 @@ def test_no_motion_unasked_and_little_where_little_is_wanted(opened: Open) -> No
     assert state(page)["frame"] == 0
     assert not state(page)["playing"]
     page = opened(TrainingReplay(speed=30).to_html(), reduced_motion="reduce")
-    action(page, "play").click()
-    page.wait_for_timeout(600)
-    assert state(page)["frame"] == 0
-    page.wait_for_function(f"{HOST}.get('frame') === 10", timeout=10_000)
-    action(page, "forth").click()
-    frame(page)
+    took, reached = action(page, "play").evaluate(
+        f"""play => new Promise(resolve => {{
+          const from = performance.now();
+          {HOST}.on('change:frame', () => {{
+            resolve([performance.now() - from, {HOST}.get('frame')]);
+            document.querySelector('[data-action=forth]').click();
+          }});
+          play.click();
+        }})"""
+    )
+    assert took > 600
+    assert reached == 10
     assert (state(page)["frame"], state(page)["playing"]) == (11, False)
 
 
@@ -932,7 +945,7 @@ def test_a_malformed_film_leaves_the_static_picture(opened: Open, some: Recordin
     bad = [{"gru": film} for _, film in spoiled(some.film)] + [None, [], {}, {"other": some.film}]
     page = opened(TrainingReplay(some).to_html(), *map(host, bad))
     assert page.locator(".unrolled").count() == 1
-    assert page.locator(".unrolled-note").count() == len(bad)
+    expect(page.locator(".unrolled-note")).to_have_count(len(bad))
     assert page.locator("img.unrolled-picture:visible").count() == len(bad)
 
 

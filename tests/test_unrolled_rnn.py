@@ -738,6 +738,7 @@ def results(page: Page) -> dict[str, Any]:
 
 def handles(page: Page) -> dict[str, Any]:
     """The state that the page holds."""
+    frame(page)
     return dict(
         page.evaluate(
             "names => Object.fromEntries(names.map(n => "
@@ -842,7 +843,6 @@ def test_page_truncates_by_its_slider(opened: Open) -> None:
     expect(chunk).to_have_attribute("aria-valuetext", "by 4")
     got = assert_library(page)
     assert got["share"][:8] == [0] * 8
-    page.wait_for_timeout(300)
     expect(page.locator(".u-sum")).to_have_text("= −0.72")
     expect(page.locator(".u-in-full")).to_have_text("in full −1.3")
     chunk.press("End")
