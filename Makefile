@@ -79,7 +79,7 @@ test: book browser sandbox checker
 	TQDM_DISABLE=1 $(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with=tests/nbval.cfg \
 		--ignore-glob="book/assignments/*.ipynb" book
 	# Three at a time, as browser tests mostly wait.
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow and not weekly" tests
+	UNROLLED_SITE=$(SITE) $(BIN)/pytest -n 3 --dist loadgroup -m "not slow and not weekly" tests
 
 # A reference for tests and benchmarks, never a dependency of the book.
 $(TORCH): | $(READY)
@@ -87,7 +87,7 @@ $(TORCH): | $(READY)
 	touch $@
 
 test-slow: $(TORCH) book browser sandbox postgres checker
-	$(BIN)/pytest -n 2 --dist loadgroup -m "slow and not weekly" tests
+	UNROLLED_SITE=$(SITE) $(BIN)/pytest -n 2 --dist loadgroup -m "slow and not weekly" tests
 
 # Frameworks that readers never need, away from the book's own environment.
 $(FRAMEWORKS): tests/reference/requirements.txt

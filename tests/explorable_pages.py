@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 
@@ -15,6 +16,9 @@ from unrolled.explorables.explorable import STATIC
 Place = tuple[float, float]
 # What the fixture `opened` gives: opens a page with the given hosts.
 Open = Callable[..., Page]
+
+# Widths of a window; all of them in the slow tests.
+WIDTHS = [390, 1280, *(pytest.param(w, marks=pytest.mark.slow) for w in (320, 600, 700, 900))]
 
 ALL = [
     one
@@ -45,6 +49,13 @@ def html_page(*hosts: str, theme: str | None = None, script: bool = True) -> str
 def frame(page: Page) -> None:
     """Let what is pending be drawn."""
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+
+def settle(page: Page) -> None:
+    """Let fonts come that the page turns out to need, and what is pending be drawn."""
+    frame(page)
+    page.evaluate("() => document.fonts.ready.then(() => {})")
+    frame(page)
 
 
 def resize(page: Page, width: int, height: int = 1000) -> None:

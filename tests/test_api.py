@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from explorable_pages import resize, violations
+from explorable_pages import resize, settle, violations
 from playwright.sync_api import Browser, Page, expect
 
 import unrolled
@@ -284,7 +284,7 @@ def test_links_of_source_pages_resolve(site: Path) -> None:
 def opened(browser: Browser, address: str, width: int = 1280, theme: str = "light") -> Page:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
     page.goto(address)
-    page.wait_for_load_state("networkidle")
+    settle(page)
     return page
 
 
@@ -292,7 +292,6 @@ def opened(browser: Browser, address: str, width: int = 1280, theme: str = "ligh
 @pytest.mark.parametrize("name", PAGES)
 def test_signatures_wrap_on_a_phone(browser: Browser, site: Path, name: str) -> None:
     page = opened(browser, f"{site.as_uri()}/{name}", 390)
-    page.evaluate("document.fonts.ready")
     over = page.locator("dl.py > dt, .modules dt, .import").evaluate_all(
         "boxes => boxes.filter(b => b.scrollWidth > b.clientWidth + 1).map(b => b.textContent)"
     )

@@ -91,10 +91,11 @@ def test_a_step_and_its_way_back(cell: Any, in_javascript: Run) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.__name__.split(".")[-1])
-def test_trajectories_where_they_are_not_chaotic(cell: Any, in_javascript: Run) -> None:
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.slow)])
+def test_trajectories_where_they_are_not_chaotic(cell: Any, count: int, in_javascript: Run) -> None:
     rng = np.random.default_rng(1)
     cases, expected = [], []
-    for n in range(200):
+    for n in range(count):
         p, s0, D, H = problem(cell, rng)
         T = 50 if n % 10 == 0 else int(rng.integers(1, 51))
         steps = int(rng.integers(1, T + 1)) if n % 2 else None
@@ -121,7 +122,7 @@ def test_trajectories_where_they_are_not_chaotic(cell: Any, in_javascript: Run) 
         case = {"p": plain(p), "s0": plain(s0), "xs": xs.tolist()}
         cases.append(case | {"dstates": per_step, "steps": steps})
         expected.append(usual)
-    assert len(cases) > 120, "most trajectories are not chaotic"
+    assert len(cases) > 0.6 * count, "most trajectories are not chaotic"
     module = f"math/{cell.__name__.split('.')[-1]}.js"
     results = json.loads(in_javascript(module, LOOPS, json.dumps(cases)))
     assert len(results) == len(expected)

@@ -533,10 +533,13 @@ def nudged(
 
 
 @pytest.mark.browser
-def test_javascript_runs_the_same_trajectories(in_javascript: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("count", [25, pytest.param(100, marks=pytest.mark.slow)])
+def test_javascript_runs_the_same_trajectories(
+    in_javascript: Callable[..., Any], count: int
+) -> None:
     """To 1e-9, curve by curve, where an ulp of the input grows by less than 1e3."""
     rng = np.random.default_rng(4)
-    states = [random_state(rng) for _ in range(100)]
+    states = [random_state(rng) for _ in range(count)]
     states += [GradientHighway(name, T=T).state() for name in PRESETS for T in (100, 200)]
     found = in_javascript(MATH, "(m, states) => states.map(s => m.results(s))", states)
     calm = 0
@@ -772,9 +775,11 @@ def test_page_with_a_malformed_state_says_so(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_page_is_accessible_and_fits(theme: str, opened: Open) -> None:
-    for width in (320, 390, 600, 700, 900, 1280):
+@pytest.mark.parametrize(
+    ("theme", "widths"), [("light", (320, 390, 600, 700, 900, 1280)), ("dark", (390, 1280))]
+)
+def test_page_is_accessible_and_fits(theme: str, widths: tuple[int, ...], opened: Open) -> None:
+    for width in widths:
         page = opened(
             GradientHighway("shut", T=200).to_html(),
             theme=theme,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorable_pages import box_of, frame, inked, scrolled, swipe, violations_at
+from explorable_pages import WIDTHS, box_of, frame, inked, scrolled, swipe, violations_at
 from playwright.sync_api import Page, expect
 
 from unrolled import flow, unroll
@@ -917,7 +917,7 @@ def test_malformed_state_is_named(opened: Open, before: str, after: str, message
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [320, 390, 600, 700, 900, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_jumps_and_nothing_is_cut(opened: Open, width: int) -> None:
     host = JacobianFlow().to_html()
     page = opened(host, host, viewport={"width": width, "height": 3200})

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorable_pages import Open, box_of, frame, violations_at
+from explorable_pages import WIDTHS, Open, box_of, frame, violations_at
 from playwright.sync_api import Page, expect
 
 from unrolled.bptt import backward, unroll
@@ -554,10 +554,11 @@ def test_one_step_in_javascript(in_javascript: Run) -> None:
 
 
 @pytest.mark.browser
-def test_trajectories_in_javascript(in_javascript: Run) -> None:
+@pytest.mark.parametrize("count", [60, pytest.param(250, marks=pytest.mark.slow)])
+def test_trajectories_in_javascript(in_javascript: Run, count: int) -> None:
     """To 1e-9, wherever one ulp of the inputs grows by less than 1e3; and the words are the same."""
     rng = np.random.default_rng(1)
-    cases = [random_case(rng, int(rng.integers(1, 101))) for _ in range(250)]
+    cases = [random_case(rng, int(rng.integers(1, 101))) for _ in range(count)]
     cases += [
         (variant, *split(weights_preset(name, variant, 24)), 0.0)
         for name in PRESETS
@@ -581,7 +582,7 @@ def test_trajectories_in_javascript(in_javascript: Run) -> None:
             calm += 1
             assert max(far(found[key], wanted[key]) for key in KEYS) <= 1e-9
             assert words == describe_weights({**w, "x": x, "variant": variant}, wanted)
-    assert calm > 180, "most are not chaotic"
+    assert calm > 0.65 * len(cases), "most are not chaotic"
 
 
 def split(preset: dict[str, Any]) -> tuple[Weights, list[float]]:
@@ -805,7 +806,7 @@ def test_accessible_at_every_width(opened: Open, variant: str) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [320, 390, 600, 700, 900, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_nothing_jumps_when_the_weights_come_alive(opened: Open, variant: str, width: int) -> None:
     host = LSTMGates("explode", mode="weights", variant=variant).to_html()

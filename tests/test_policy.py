@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from explorable_pages import frame
+from explorable_pages import frame, settle
 from playwright.sync_api import Browser, Page
 from test_site import PAGES
 
@@ -78,7 +78,7 @@ def watched(browser: Browser, address: str) -> Page:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.add_init_script(WATCH)
     page.goto(address)
-    page.wait_for_load_state("networkidle")
+    settle(page)
     return page
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorable_pages import Open, box_of, frame, violations
+from explorable_pages import WIDTHS, Open, box_of, frame, violations
 from playwright.sync_api import Page, expect
 
 from unrolled import cells, tasks
@@ -967,7 +967,7 @@ def test_films_of_a_reader_fit_too(opened: Open, width: int) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [320, 390, 600, 700, 900, 1280])
+@pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_below_moves_while_it_plays(opened: Open, width: int) -> None:
     page = opened(TrainingReplay().to_html(), viewport={"width": width, "height": 2000})
     heights = page.evaluate(
