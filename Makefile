@@ -86,8 +86,11 @@ $(TORCH): | $(READY)
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	touch $@
 
-test-slow: $(TORCH) book browser sandbox postgres checker
+test-slow: $(TORCH) book browser sandbox postgres checker $(LIGHTHOUSE)
 	UNROLLED_SITE=$(SITE) $(BIN)/pytest -n 2 --dist loadgroup -m "slow and not weekly" tests
+	# Alone, as a busy machine blocks a page: one of each kind; `make lighthouse` measures all.
+	$(BIN)/python tools/lighthouse.py --again book/intro.html book/gates/lstm.html book/practice/training.html \
+		book/explorables.html book/notation.html book/api/training.html
 
 # Frameworks that readers never need, away from the book's own environment.
 $(FRAMEWORKS): tests/reference/requirements.txt

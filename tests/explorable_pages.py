@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from unrolled import explorables
 from unrolled.explorables.explorable import STATIC
@@ -51,8 +51,17 @@ def frame(page: Page) -> None:
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
 
+def alive(page: Page) -> None:
+    """Make all explorables of a page of the site alive, as the first Tab of a keyboard does."""
+    page.evaluate("dispatchEvent(new KeyboardEvent('keydown', { key: 'Tab' }))")
+    expect(page.locator("[data-script]:not(:has(.u-live))")).to_have_count(0)
+
+
 def settle(page: Page) -> None:
-    """Let fonts come that the page turns out to need, and what is pending be drawn."""
+    """Let all sections be laid out and fonts come that they need, and what is pending be drawn."""
+    # The page's policy forbids Playwright's waiting for a function.
+    whole = page.locator("html[data-whole], html:not(:has(script[src*='site.js']))")
+    whole.wait_for(state="attached")
     frame(page)
     page.evaluate("() => document.fonts.ready.then(() => {})")
     frame(page)

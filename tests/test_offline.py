@@ -35,6 +35,7 @@ def test_the_unzipped_site_works_and_packs_to_the_same_bytes(
         page.goto((tmp_path / "unrolled-1" / name).as_uri())
         page.wait_for_load_state("networkidle")
     slider = page.locator("[data-explorable=lstm-gates] [role=slider][data-row=forget]").first
+    page.locator("[data-explorable=lstm-gates]").first.scroll_into_view_if_needed()
     before = slider.get_attribute("aria-valuenow") or ""
     slider.focus()
     page.keyboard.press("ArrowDown")

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from explorable_pages import frame, settle
+from explorable_pages import alive, frame, settle
 from playwright.sync_api import Browser, Page
 from test_site import PAGES
 
@@ -84,6 +84,7 @@ def watched(browser: Browser, address: str) -> Page:
 
 def use(page: Page) -> None:
     """What a reader does: scrolls to the end, changes colours, follows links, moves every handle."""
+    alive(page)
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.locator("button.theme").click()

@@ -9,7 +9,7 @@ from urllib.parse import urldefrag
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
-from explorable_pages import frame, resize, settle, violations
+from explorable_pages import alive, frame, resize, settle, violations
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from unrolled.explorables.lstm_gates import lstm_trace
@@ -42,6 +42,7 @@ def open_page(
     page.goto(address)
     if "?q=" in address:
         page.locator("#search-results li").first.wait_for()
+    alive(page)
     settle(page)
     return page
 
@@ -93,9 +94,10 @@ def test_page_is_whole(browser: Browser, addresses: dict[str, str], name: str, w
     # Pictures load when they are near.
     page.evaluate("for (const image of document.images) image.loading = 'eager'")
     page.wait_for_load_state("networkidle")
+    alive(page)
     for host in page.locator("[data-explorable]").all():
-        alive = "svg, canvas, .sc-live"
-        host.locator(alive).first.wait_for(state="attached")
+        drawn = "svg, canvas, .sc-live"
+        host.locator(drawn).first.wait_for(state="attached")
     assert trouble == []
     home = addresses[way]
     assert [url for url in requests if not url.startswith((home, "data:", "blob:"))] == []
@@ -168,6 +170,7 @@ def test_page_is_accessible(browser: Browser, served: str, name: str) -> None:
     assert violations(page, colours=True) == []
     resize(page, 390)
     assert violations(page, colours=False) == []
+    page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
     for narrow in (390, 320):
         resize(page, narrow)
         assert page.evaluate("document.documentElement.scrollWidth") <= narrow
@@ -278,6 +281,7 @@ def test_contents_open_on_a_phone(browser: Browser, served: str) -> None:
 
 def test_index_leads_to_the_book(browser: Browser, addresses: dict[str, str]) -> None:
     for way in addresses.values():
-        page = open_page(browser, f"{way}index.html")
+        page = browser.new_page()
+        page.goto(f"{way}index.html")
         page.wait_for_url(way + PAGES[0])
         page.close()

@@ -427,15 +427,17 @@ def test_equations_are_numbered_and_referred_to(small_book: Path) -> None:
 def test_explorables_are_loaded_where_they_are(small_book: Path) -> None:
     for name, has in [("book/a.html", True), ("book/b.html", False), ("search.html", False)]:
         soup = page(small_book, name)
-        assert bool(soup.select('script[src*="lstm-gates.js"][defer]')) is has
-        assert bool(soup.select('link[href*="unrolled-explorables.css"]')) is has
+        assert bool(soup.select('[data-script*="_static/lstm-gates.js?v="]')) is has
+        assert not soup.select('script[src*="lstm-gates.js"]'), (
+            "the page asks for it when it is near"
+        )
 
 
 def test_nothing_of_the_theme_is_loaded(small_book: Path) -> None:
     sources = [s.get("src", "").split("/")[-1] for s in page(small_book, "book/b.html")("script")]
     assert [source.split("?")[0] for source in sources] == ["", "site.js", "previews.js"]
     files = {path.name for path in (small_book / "_build/html/_static").iterdir()}
-    assert files >= {"fonts", "palette.css", "pygments.css", "site.css", "site.js"}
+    assert files >= {"fonts", "book.css", "site.js"}
     assert not files & {"scripts", "vendor", "thebelab.js", "togglebutton.js"}
 
 
@@ -446,18 +448,19 @@ def test_pictures_have_their_size_so_that_nothing_jumps(small_book: Path) -> Non
 
 
 def test_dark_rules_are_for_the_screen_and_paper_is_light(small_book: Path) -> None:
-    for name in ("palette.css", "pygments.css", "site.css"):
-        css = (small_book / "_build/html/_static" / name).read_text(encoding="utf-8")
-        depth, screen = 0, 0  # within how many braces, and from which depth on the screen only
-        for line in css.splitlines():
-            if line.lstrip().startswith("@media screen"):
-                screen = depth + 1
-            if line.lstrip().startswith('html[data-theme="dark"] {') or (
-                name == "pygments.css" and 'data-theme="dark"' in line
-            ):
-                assert screen > 0, f"{name}: {line}"
-            depth += line.count("{") - line.count("}")
-            screen = screen if depth >= screen else 0
+    css = (small_book / "_build/html/_static/book.css").read_text(encoding="utf-8")
+    depth, screen, dark = 0, 0, 0  # within how many braces; from which depth on the screen only
+    for line in css.splitlines():
+        if line.lstrip().startswith("@media screen"):
+            screen = depth + 1
+        if line.lstrip().startswith('html[data-theme="dark"] {') or (
+            'data-theme="dark"' in line and ".highlight" in line
+        ):
+            assert screen > 0, line
+            dark += 1
+        depth += line.count("{") - line.count("}")
+        screen = screen if depth >= screen else 0
+    assert dark > 20, "the palette's, the page's and those of code"
 
 
 def test_description_is_the_pages_own_or_how_its_text_begins(small_book: Path) -> None:

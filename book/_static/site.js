@@ -28,6 +28,71 @@
     }
   });
 
+  // Sections far away are laid out one by one when there is time. Until then, to measure what is in them would do it
+  // at once; who goes to a place in the page needs all of it, to arrive where it is.
+  const laidOut = (element) => element.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
+  const later = window.requestIdleCallback ?? ((task) => setTimeout(task, 50));
+  const sections = [...document.querySelectorAll("article > div > section, article > div > section > section")];
+  const layOut = () => {
+    const section = "whole" in root.dataset ? undefined : sections.shift();
+    if (!section) {
+      root.dataset.whole = "";
+      requestAnimationFrame(measure);
+    } else {
+      section.style.contentVisibility = "visible";
+      later(layOut);
+    }
+  };
+  addEventListener("load", () => later(layOut), { once: true });
+  addEventListener("click", ({ target }) => {
+    if (target.closest("a[href*='#']")) root.dataset.whole = "";
+  }, { capture: true });
+
+  // Explorables are still pictures until they come near, or may be reached by keyboard, or are linked to:
+  // only then is the script of their kind asked for, which makes all of the kind alive.
+  const hosts = [...document.querySelectorAll("[data-script]")];
+  const asked = new Set();
+  const ask = (address, again) => {
+    if (asked.has(address)) return;
+    asked.add(address);
+    const script = document.createElement("script");
+    script.src = address;
+    script.async = false; // in the order in which they are asked for: states, then what draws them
+    script.addEventListener("error", () => {
+      asked.delete(address);
+      addEventListener("online", again, { once: true });
+    });
+    document.head.append(script);
+  };
+  const wake = ({ dataset: { script } }) => {
+    const alike = hosts.filter((host) => host.dataset.script === script);
+    for (const host of alike) {
+      near.unobserve(host);
+      const { stateFile } = host.dataset;
+      if (stateFile) ask(`${root.dataset.content_root}_states/${stateFile}.js`, () => wake(host));
+    }
+    ask(script, () => wake(alike[0]));
+  };
+  const near = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) if (isIntersecting) wake(target);
+  }, { rootMargin: "75% 0px" });
+  for (const host of hosts) near.observe(host);
+  if (hosts.length) {
+    const byKeyboard = (event) => {
+      if (event.key !== "Tab") return;
+      removeEventListener("keydown", byKeyboard);
+      hosts.forEach(wake);
+    };
+    addEventListener("keydown", byKeyboard);
+    const linked = () => {
+      const [, kind] = /^#unrolled=([a-z-]*)/.exec(location.hash) ?? [];
+      // What is wrong with a link, the first one says.
+      if (kind !== undefined) wake(hosts.find((host) => host.dataset.explorable === kind) ?? hosts[0]);
+    };
+    addEventListener("hashchange", linked);
+    linked();
+  }
+
   // Boxes that scroll sideways can be reached by keyboard, and only those that do.
   const boxes = document.querySelectorAll("article .scrolls, article pre, article .cell_output .output");
   const reach = (box, scrolls) => {
@@ -48,7 +113,10 @@
   };
   const sizes = new ResizeObserver((entries) => reachAll(entries.map(({ target }) => target)));
   for (const box of boxes) sizes.observe(box);
-  document.fonts?.ready.then(() => reachAll([...boxes]));
+  // A font changes what is in a box, but not the box.
+  const measure = () => document.fonts.ready.then(() => reachAll([...boxes].filter(laidOut)));
+  document.fonts.addEventListener("loadingdone", measure);
+  measure();
 
   // Copy buttons on code, not on what it printed. Where the clipboard is out of reach (a page that is not served
   // safely, or forbidden), the browser copies a selection; if not even that, the code is left selected.
@@ -99,7 +167,7 @@
     let waiting = false;
     const mark = () => {
       waiting = false;
-      const passed = heads.filter(([, section]) => section.getBoundingClientRect().top < innerHeight / 4);
+      const passed = heads.filter(([, section]) => laidOut(section) && section.getBoundingClientRect().top < innerHeight / 4);
       const current = (passed.at(-1) ?? heads[0])[0];
       for (const link of links) {
         if (link === current) link.setAttribute("aria-current", "true");
@@ -110,7 +178,7 @@
       if (!waiting) requestAnimationFrame(mark);
       waiting = true;
     }, { passive: true });
-    mark();
+    requestAnimationFrame(mark);
   }
 
   // Control or Command and K: search, here or on the search page.

@@ -4,13 +4,13 @@
   installs. No math script is left for the reader's browser.
 - citations.py: citations in notebooks, which JupyterLab is to show as well.
 - colab.py: notebooks as Colab can run them; repository.py: where they are found.
+- hosts.py: explorables wait until a reader comes near, and what is heavy in them is a file.
 - live.py: explorables and counts on plain pages.
 - metadata.py: what other sites and search engines are told.
 - evidence.py: a numbered equation leads to the tests that verify it, which have a page.
 - pages.py: pages get our own template (book/_templates), style sheet and script, and nothing else
-  of the theme's: no request leaves the site, and every page works from a folder. The script and
-  style of explorables go to the pages that hold one. The palette of ``palette.json`` becomes CSS
-  custom properties, ``--unrolled-f`` and so on.
+  of the theme's: no request leaves the site, and every page works from a folder. The palette of
+  ``palette.json`` becomes CSS custom properties, ``--unrolled-f`` and so on.
 - titles.py: what a page is called, and what search engines are told of it.
 - markup.py: what the HTML writers leave inaccessible or invalid is mended in the page's body.
 - policy.py: what a page may load and run, said in the page: nothing inline but one script.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 from bs4.dammit import EntitySubstitution
@@ -16,8 +17,14 @@ WRITTEN = HTMLFormatter(
 )
 
 
-def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
+def mend(
+    body: str,
+    sizes: dict[str, tuple[int, int]] | None = None,
+    wait: Callable[[Tag], None] | None = None,
+) -> str:
     """Mend a page's body: what the writers leave inaccessible, invalid, or in need of a script.
+
+    `wait` changes the host of an explorable so that it waits until a reader comes near.
 
     - `dropdown` admonitions (solutions are) become `details`, which need no script;
     - the contents of exercises and solutions lose their id, which all of them share;
@@ -72,6 +79,9 @@ def mend(body: str, sizes: dict[str, tuple[int, int]] | None = None) -> str:
     for script in soup.select("script"):
         if script.get("type") == "text/x-thebe-config" or script.text.startswith("kernelName"):
             script.decompose()
+    if wait is not None:
+        for host in soup.select("[data-explorable]"):
+            wait(host)
     for image in soup.select("img"):
         image["loading"] = "lazy"
         image["decoding"] = "async"

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import imagesize
+from bs4 import Tag
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from .hosts import wait
 from .markup import book_contents, mend, mend_source, page_contents
 from .metadata import address, page_metadata
 from .policy import first_script, inline_styles, policy
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
 EXPLORABLES = PACKAGE / "explorables" / "static"
-EXPLORABLES_CSS = "unrolled-explorables.css"
+STYLE = "book.css"  # the one style sheet of all pages
 
 
 def palette_css(palette: dict[str, dict[str, str]]) -> str:
@@ -55,21 +56,25 @@ def digest(*paths: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
 
 
-def explorables_files() -> list[Path]:
-    """Return the scripts of all explorables, and their style sheet."""
-    return [*sorted(EXPLORABLES.glob("*.js")), EXPLORABLES / EXPLORABLES_CSS]
+def style_sources(app: Sphinx) -> list[Path]:
+    """Return what the style sheet is made of, beside the colours of code."""
+    own = Path(app.srcdir) / "book" / "_static" / "site.css"
+    return [PACKAGE / "palette.json", own, EXPLORABLES / "unrolled-explorables.css"]
+
+
+def style(app: Sphinx, code: str) -> str:
+    """Return the style sheet: one file, as each more delays the first paint on a slow network."""
+    palette, *sheets = (path.read_text(encoding="utf-8") for path in style_sources(app))
+    return "\n".join([palette_css(json.loads(palette)), dark_on_screen(code), *sheets])
 
 
 def asset_digests(app: Sphinx) -> dict[str, str]:
     """Return the digests of the files that pages refer to, and of what they are made by."""
     static = Path(app.srcdir) / "book" / "_static"
-    sources = [
-        *sorted(static.glob("*.*")),
-        *explorables_files(),
-        PACKAGE / "palette.json",
-    ]
-    own = digest(*sorted(Path(__file__).parent.glob("*.py")), first_script(app))
-    return {"sphinxext": own} | {path.name: digest(path) for path in sources if path.exists()}
+    sources = [*sorted(static.glob("*.*")), *sorted(EXPLORABLES.glob("*.js"))]
+    made_by = [*sorted(Path(__file__).parent.glob("*.py")), first_script(app)]
+    names = {path.name: digest(path) for path in sources if path.exists()}
+    return names | {"sphinxext": digest(*made_by), STYLE: digest(*made_by, *style_sources(app))}
 
 
 def remember_assets(app: Sphinx, config: Config) -> None:
@@ -101,16 +106,18 @@ def set_page(
     def static(name: str) -> str:
         return f"{pathto('_static/' + name, 1)}?v={digests.get(name) or digests['sphinxext']}"
 
-    styles, scripts = ["palette.css", "pygments.css", "site.css"], ["site.js"]
+    top = pathto("_static", 1).removesuffix("_static")
+    styles, scripts = [STYLE], ["site.js"]
     if 'class="sd-' in body:
         styles.insert(0, "sphinx-design.min.css")
-    if kinds := sorted(set(re.findall(r'data-explorable="([a-z-]+)"', body))):
-        styles.append(EXPLORABLES_CSS)
-        for name in (f"{kind}.js" for kind in kinds):
-            scripts.append(name)
-            if name not in digests:
-                logger.warning("there is no %s for an explorable", name, location=pagename)
-    body = mend(body, image_sizes(app))
+
+    def set_host(host: Tag) -> None:
+        name = f"{host['data-explorable']}.js"
+        if name not in digests:
+            logger.warning("there is no %s for an explorable", name, location=pagename)
+        wait(host, static(name), Path(app.outdir), top)
+
+    body = mend(body, image_sizes(app), set_host)
     for found in inline_styles(body):
         logger.warning(
             "a style in the page, which its policy forbids: %s", found, location=pagename
@@ -141,6 +148,7 @@ def set_page(
     )
 
 
+# The colours of code are part of our style sheet, and are not written anew by each build.
 KEPT = {"language_data.js", "pygments.css", "sphinx-design.min.css"}
 
 # The theme's own redirect has no language, title or link.
@@ -169,11 +177,9 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         if path.name not in KEPT and not (own / path.name).exists():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     code = (site / "pygments.css").read_text(encoding="utf-8")
-    if "@media screen" not in code:
-        (site / "pygments.css").write_text(dark_on_screen(code), encoding="utf-8")
-    palette = json.loads((PACKAGE / "palette.json").read_text(encoding="utf-8"))
-    (site / "palette.css").write_text(palette_css(palette), encoding="utf-8")
-    for path in explorables_files():
+    (site / STYLE).write_text(style(app, code), encoding="utf-8")
+    (site / "site.css").unlink(missing_ok=True)
+    for path in EXPLORABLES.glob("*.js"):
         shutil.copyfile(path, site / path.name)
     index = INDEX.format(
         title=app.config.html_title,

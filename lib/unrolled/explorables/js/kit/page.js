@@ -1,4 +1,5 @@
-// On a page: every host element comes alive once the document and its explorable's script are there.
+// On a page: every host element comes alive once the document and its explorable's script are there. The site asks
+// for a script when a host of its kind comes near, `data-script` (site.js); such a host is none that nobody knows.
 // Several scripts may be on one page; what the first one puts into `Unrolled` serves them all.
 import { readLink } from "./link.js";
 import { PageModel } from "./model.js";
@@ -57,18 +58,24 @@ function mount(host) {
 }
 
 // A link to a state: `#unrolled=<kind>.<which on the page>.<what differs>`. What is malformed changes nothing.
+// It is followed once, however many scripts come after.
+let followed = "";
 function followLink() {
   const link = readLink(location.hash);
-  if (!link) return;
+  if (!link || followed === location.hash) return;
   const host = hosts(link.kind ?? "none")[link.place - 1];
   const model = host?.explorable;
   if (!model) {
     // Its script may come yet; a link that is broken is for the first picture to say.
     const loading = link.kind && host;
     const first = document.querySelector("[data-explorable]");
-    if (!loading && first?.explorable) first.explorable.say("The link to a state cannot be read: this is the picture as it was.");
+    if (!loading && first?.explorable) {
+      followed = location.hash;
+      first.explorable.say("The link to a state cannot be read: this is the picture as it was.");
+    }
     return;
   }
+  followed = location.hash;
   try {
     if (link.error) throw new Error(link.error);
     const { explorables } = globalThis.Unrolled;
@@ -99,13 +106,16 @@ function mountAll(root = document) {
 
 // All scripts are there: a host that none of them knows says so.
 function complain() {
-  for (const host of document.querySelectorAll("[data-explorable]")) mount(host);
+  for (const host of document.querySelectorAll("[data-explorable]:not([data-script])")) mount(host);
 }
 
 export function register(explorable) {
   if (!globalThis.Unrolled) {
     globalThis.Unrolled = { explorables: {}, mount, mountAll };
-    addEventListener("hashchange", followLink);
+    addEventListener("hashchange", () => {
+      followed = "";
+      followLink();
+    });
     if (document.readyState === "complete") setTimeout(complain);
     else addEventListener("load", complain, { once: true });
   }
