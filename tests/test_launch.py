@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import nbformat
@@ -14,13 +15,19 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from explorable_pages import violations
+from jupyter_book.config import PATH_YAML_DEFAULT
 from nbclient import NotebookClient
 from playwright.sync_api import Browser, expect
 from sphinx.config import Config
 from sphinx.errors import ConfigError, ExtensionError
 
 from unrolled.sphinxext import colab
-from unrolled.sphinxext.repository import find_repository, launch_links, read_repository
+from unrolled.sphinxext.repository import (
+    find_repository,
+    launch_links,
+    read_repository,
+    the_repository,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("published")]
 
@@ -115,6 +122,25 @@ def test_the_tag_of_the_version_if_it_is_checked_out(tmp_path: Path, tag: str, r
     found = find_repository(repository_of(tmp_path, tag), HOME)
     assert found is not None
     assert found.ref == ref
+
+
+def test_jupyter_books_own_repository_is_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what Jupyter Book fills in for a book whose settings name no address."""
+    monkeypatch.delenv("REPOSITORY_URL", raising=False)
+    default = yaml.safe_load(PATH_YAML_DEFAULT.read_text(encoding="utf-8"))["repository"]["url"]
+    config = Config({}, {})
+    config.add("html_theme_options", {}, "html", ())
+    config.add("unrolled_repository", "", "html", ())
+    for remote in ("", HOME):
+        config.html_theme_options = {"repository_url": default}
+        folder = tmp_path / f"from{len(remote)}"
+        folder.mkdir()
+        app = SimpleNamespace(srcdir=repository_of(folder, remote=remote))
+        read_repository(app, config)  # type: ignore[arg-type]
+        found = the_repository(config)
+        assert (found.url if found else "") == remote
 
 
 # The links

@@ -21,6 +21,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
+# What Jupyter Book has for a book that does not say: its own.
+UNSAID = "https://github.com/executablebooks/jupyter-book"
 COLAB_BRANCH = "colab"  # holds what the builder of colab.py makes
 GITHUB = re.compile(
     r"(?:https://(?:[^@/]*@)?|ssh://git@|git@)github\.com[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?/?"
@@ -106,7 +108,8 @@ def read_repository(app: Sphinx, config: Config) -> None:
     A text, so that Sphinx sees when it changes, and writes all pages anew.
     """
     options = config.html_theme_options
-    url = os.environ.get("REPOSITORY_URL") or options.get("repository_url", "")
+    said = options.get("repository_url", "")
+    url = os.environ.get("REPOSITORY_URL") or (said if said != UNSAID else "")
     repository = find_repository(Path(app.srcdir), url, options.get("repository_branch", ""))
     hubs = options.pop("launch_buttons", {})
     config.unrolled_repository = json.dumps({"repository": repository, "hubs": hubs})
