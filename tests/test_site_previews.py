@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from explorable_pages import violations
+from explorable_pages import alive, settle, violations
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from unrolled.sphinxext.previews import LONGEST, mark_links, preview, previews
@@ -134,7 +134,9 @@ def test_pointing_shows_what_the_link_leads_to(
     page.on("console", lambda message: trouble.append(message.text))
     page.on("pageerror", lambda error: trouble.append(str(error)))
     page.goto(addresses[way] + name)
-    page.wait_for_load_state("networkidle")
+    # What still moves would move the link from under the pointer.
+    alive(page)
+    settle(page)
     assert not [url for url in asked if "_previews" in url], "nothing before the first is wanted"
     link = page.locator(f"article {selector}").first
     expected = {"an equation elsewhere": "(1.1)", "an equation here": "(4.1)"}.get(case)
