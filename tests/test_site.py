@@ -63,6 +63,14 @@ def not_in_the_math_font(page: Page) -> set[str | None]:
     return others
 
 
+# Of each kind of page one; all of them are looked at in all ways by the slow test.
+ON_A_PHONE = (
+    "book/intro.html",
+    "book/gates/lstm.html",
+    "book/api/cells.html",
+    "search.html?q=gate",
+)
+
 # On a phone wide equations and code scroll in their own box, which the keyboard reaches.
 WIDE = """() => [...document.querySelectorAll('article .scrolls, article pre')]
   .map((box) => [box.scrollWidth > box.clientWidth + 1, box.tabIndex === 0])"""
@@ -169,7 +177,8 @@ def test_page_is_accessible(browser: Browser, served: str, name: str) -> None:
     frame(page)
     assert violations(page, colours=True) == []
     resize(page, 390)
-    assert violations(page, colours=False) == []
+    if name in ON_A_PHONE:
+        assert violations(page, colours=False) == []
     page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
     for narrow in (390, 320):
         resize(page, narrow)
