@@ -15,7 +15,7 @@ CHECKER := tests/html/node_modules/.package-lock.json
 LIGHTHOUSE := tools/lighthouse/node_modules/.package-lock.json
 FRAMEWORKS := .venv-frameworks/ready-$(VERSION)
 
-.PHONY: book pdf serve lab browser sandbox container postgres checker test test-slow test-weekly test-oldest test-newest links mutation bench bench-course bench-explorables lighthouse offline notebooks course assignment recordings long-memory colab clean
+.PHONY: book pdf serve lab browser sandbox container postgres checker test test-slow test-weekly test-oldest test-newest links mutation bench bench-course bench-explorables bench-site lighthouse offline notebooks course assignment recordings long-memory colab clean
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -133,6 +133,10 @@ bench-course: course
 # How soon a drag of each explorable is seen: some minutes.
 bench-explorables: book browser
 	$(BIN)/python tools/bench_explorables.py
+
+# A chapter beside the same chapter by Jupyter Book's defaults: some minutes.
+bench-site: book browser $(LIGHTHOUSE)
+	$(BIN)/python tools/bench_site.py
 
 # The site as one file, to be unzipped and read without a network.
 offline: book
