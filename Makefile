@@ -89,7 +89,7 @@ $(TORCH): | $(READY)
 test-slow: $(TORCH) book browser sandbox postgres checker $(LIGHTHOUSE)
 	UNROLLED_SITE=$(SITE) $(BIN)/pytest -n 2 --dist loadgroup -m "slow and not weekly" tests
 	# Alone, as a busy machine blocks a page: one of each kind; `make lighthouse` measures all.
-	$(BIN)/python tools/lighthouse.py --again book/intro.html book/gates/lstm.html book/practice/training.html \
+	$(BIN)/python tools/lighthouse.py --again 3 book/intro.html book/gates/lstm.html book/practice/training.html \
 		book/explorables.html book/notation.html book/api/training.html
 
 # Frameworks that readers never need, away from the book's own environment.
