@@ -4,9 +4,12 @@ import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from corpus import gru, lstm, made
 
 from unrolled.course.assignments import NAMES, instructor_notebook, load
+from unrolled.course.assignments import lstm as lstm_spec
 from unrolled.course.check import check, hidden_cases, visible_cases
 from unrolled.course.grading import grade
 from unrolled.course.submission import restore
@@ -111,3 +114,35 @@ def test_a_variant_puts_sections_in_another_order_and_numbers_them_anew():
     assert len(orders) >= 3
     with pytest.raises(TemplateError, match="2 sections"):
         in_order("# %% [markdown]\n## 1. A\n# %% [markdown]\n## 2. B\n", [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("lstm", "W_h for its transpose", "Is W_h used where its transpose belongs?"),
+        ("lstm", "sigma's derivative forgotten", "at [0, 0, 0], got"),
+        ("lstm", "sigma's derivative forgotten", "(wrong in the rows of i)"),
+        ("gru", "path through z missing", "The path of h_prev through z is missing."),
+        ("gru", "path through r missing", "The path of h_prev through r is missing."),
+        ("gru", "direct path missing", "The path of h_prev through the blend is missing."),
+        ("gru", "path through the candidate missing", "h_prev through the candidate is missing."),
+        ("gru", "dW_hh without the reset", "(wrong in the rows of the candidate). The candidate's"),
+    ],
+)
+def test_the_longest_part_says_which_gate_and_often_which_mistake(name, kind, words):
+    notebook = made(name, {"lstm": lstm, "gru": gru}[name].WRONG[f"step-backward: {kind}"])
+    names = {"np": np}
+    for cell in notebook.cells:
+        grading = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and grading["grade_id"] not in ("setup", "explorable"):
+            if grading["grade_id"] == "step-backward":
+                break
+            if not grading["grade"]:
+                exec(cell.source, names)
+    with pytest.raises(AssertionError, match=re.escape(words)):
+        check(name, "step-backward", names[f"{name}_step_backward"])
+
+
+def test_every_gate_that_is_forgotten_is_told_by_the_rule():
+    with pytest.raises(AssertionError, match=r"rows of i, f, o\)\. A gate is a σ: its gradient"):
+        check("lstm", "step-backward", lstm_spec.step_backward_with("slopes"))

@@ -79,6 +79,8 @@ def test_another_variant_is_refused_once_something_is_graded(course, sandbox):
 def test_what_a_teacher_gets_wrong_is_said(course, sandbox, tmp_path):
     with pytest.raises(folder.CourseError, match=r"gru is not released \(released: lstm\)"):
         grade_all(course, "gru", sandbox)
+    with pytest.raises(folder.CourseError, match="nobody of the course is zoe"):
+        grade_all(course, NAME, sandbox, students=["zoe"])
     with pytest.raises(folder.CourseError, match="is a course already"):
         folder.create(course.folder, "again")
     with pytest.raises(folder.CourseError, match="is no course: make one"):
@@ -96,6 +98,8 @@ def test_a_gradebook_that_does_not_answer_is_told_without_its_password(tmp_path)
     assert "sesame" not in str(told.value)
     with pytest.raises(folder.CourseError, match="the gradebook nowhere cannot be used"):
         folder.create(course, "rnn", "nowhere")
+    with pytest.raises(folder.CourseError, match="No module named"):
+        folder.create(course, "rnn", "mysql://host/book")
     assert not course.exists()
     made = folder.create(course, "rnn")
     for name in ("course.json", "nbgrader_config.py"):
@@ -104,6 +108,20 @@ def test_a_gradebook_that_does_not_answer_is_told_without_its_password(tmp_path)
     made.save()
     with pytest.raises(folder.CourseError, match="cannot be used"):
         release.release(made, NAME)
+
+
+def test_a_later_due_time_keeps_the_variant(course):
+    release.release(course, NAME, variant=5)
+    before = course.release(NAME).read_text()
+    release.release(course, NAME, due="2027-03-08T23:59+01:00")
+    assert course.variants == {NAME: 5}
+    assert course.release(NAME).read_text() == before
+
+
+def test_two_courses_do_not_share_a_gradebook(course, tmp_path):
+    with pytest.raises(folder.CourseError, match="another course's gradebook"):
+        folder.create(tmp_path / "again", "rnn", course.db_url)
+    assert not (tmp_path / "again").exists()
 
 
 def test_words_that_a_database_cannot_hold_stop_nobody(course, sandbox):

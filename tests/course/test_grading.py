@@ -120,6 +120,13 @@ def test_locked_cells_are_put_back_and_added_cells_run(scores):
     assert result.notes == ["the locked cell setup was changed: it is put back"]
 
 
+def test_what_cells_print_is_kept_once(scores):
+    notebook = solved()
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("print('begun', 1 + 1)"))
+    found, result = scores(notebook)
+    assert (found, result.printed) == (FULL, "begun 2\n")
+
+
 def test_a_deleted_answer_costs_its_part_alone(scores):
     notebook = solved()
     notebook.cells = [

@@ -60,17 +60,23 @@ def test_late_missing_and_waiting_are_told_apart(told):
 def test_exports_have_the_forms_that_are_imported(told):
     found = outcomes(told, NAME)
     canvas = rows(text("canvas", NAME, found))
-    assert canvas[0] == ["Student", "ID", "SIS Login ID", "Section", "The heart of the LSTM"]
-    assert canvas[1] == ["Points Possible", "", "", "", "30"]
-    assert canvas[2] == ["Ada Lovelace", "1815", "ada", "", "29.5"]
-    assert canvas[4] == ["'=Eve", "7", "eve", "", ""]
+    who = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert canvas[0] == [*who, "The heart of the LSTM"]
+    assert canvas[1] == ["Points Possible", "", "", "", "", "30"]
+    assert canvas[2] == ["Ada Lovelace", "1815", "ada", "ada", "", "29.5"]
+    assert canvas[4] == ["'=Eve", "7", "eve", "eve", "", ""]
     moodle = [
         dict(zip(rows(text("moodle", NAME, found))[0], row, strict=True))
         for row in rows(text("moodle", NAME, found))[1:]
     ]
     assert [one["Identifier"] for one in moodle] == ["Participant 1815", "bob", "Participant 7"]
     assert moodle[0]["Grade"] == "29.5"
+    assert moodle[0]["Last modified (grade)"] == "-"  # a column without which Moodle refuses it
+    assert moodle[0]["Feedback comments"] == (
+        "What the update of the cell state does: &lt;b&gt;Good&lt;/b&gt;"
+    )
     assert "late" in moodle[1]["Status"]
+    assert moodle[1]["Feedback comments"].startswith("Handed in late by 1:01:00.<br>Cell state and")
     assert moodle[2]["Status"] == "No submission"
     plain = rows(text("plain", NAME, found))
     assert plain[1][plain[0].index("explain")] == "4.5"
@@ -90,10 +96,12 @@ def test_pages_say_what_was_wrong_and_are_safe(told):
     assert pages["bob"].count("Not answered.") == 1
     assert "NotImplementedError" not in pages["bob"]
     assert "still to be read" in pages["bob"]
-    assert "Handed in late, by 1:01:00" in pages["bob"]
+    assert "Handed in late by 1:01:00" in pages["bob"]
     page = report(told, NAME).read_text()
     assert "2 of 3 handed in" in page
-    assert "Cell state and hidden state: 1." in page
+    assert "Cell state and hidden state: 1 not right, 0 not answered." in page
+    assert "A bit that survives: 0 not right, 1 not answered." in page
+    assert "late by 1:01:00; waits for points by hand" in page
     assert page.count("data:image/svg+xml") == 2
 
 
@@ -113,3 +121,23 @@ def test_the_command_line(told, capsys, tmp_path):
     with pytest.raises(SystemExit):
         main(["grade", "nothing", *course])
     assert "invalid choice: 'nothing'" in capsys.readouterr().err
+
+
+def test_who_wrote_nothing_or_sent_nothing_readable_waits_for_nobody(course, sandbox):
+    hand_in(course, "bob", course.release(NAME))
+    hand_in(course, "cyd", b'{"cells": [')
+    grade_all(course, NAME, sandbox, count=1)
+    bob, cyd = outcomes(course, NAME)
+    assert (bob.score, bob.waiting, cyd.score, cyd.waiting) == (0, False, 0, False)
+    assert set(bob.written.values()) == {(0.0, "Not answered.")}
+    pages = {path.parts[-3]: path.read_text() for path in feedback(course, NAME)}
+    assert "still to be read" not in pages["bob"] + pages["cyd"]
+    assert pages["cyd"].count("no JSON") == 1
+    assert "visible" not in pages["cyd"]
+    table = rows(text("moodle", NAME, [cyd]))
+    assert table[1][-1].startswith(
+        "Your notebook could not be read: not a notebook, or not all of it"
+    )
+    page = report(course, NAME).read_text()
+    assert "The step: 0 not right, 1 not answered." in page
+    assert [row.why[:14] for row in grade_all(course, NAME, sandbox)] == ["", "not a notebook"]

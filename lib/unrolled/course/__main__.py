@@ -14,6 +14,8 @@ from .export import FORMS
 from .folder import Course, CourseError, create, open_course, write_whole
 from .sandbox import Limits, NoSandboxError, Sandbox
 
+WORKSHEET = "Moodle's grading worksheet of this assignment"
+
 
 def sandbox_of(options: argparse.Namespace) -> Sandbox:
     """Return the sandbox that the options ask for; the default is bubblewrap."""
@@ -62,6 +64,7 @@ def validate(options: argparse.Namespace) -> int:
 def grade(options: argparse.Namespace) -> int:
     """Grade what was handed in, as far as it is not graded yet."""
     from .grader import grade_all
+    from .outcome import late
 
     with tqdm(unit="submission", disable=None) as bar:
 
@@ -80,8 +83,8 @@ def grade(options: argparse.Namespace) -> int:
         )
     for row in rows:
         score = "" if row.score is None else row.score
-        late = f"late by {row.late}" if row.late else ""
-        print(f"{row.student:20} {row.status:10} {score!s:>4}  {late} {row.why}".rstrip())
+        remarks = "; ".join(word for word in (late(row.late) if row.late else "", row.why) if word)
+        print(f"{row.student:20} {row.status:10} {score!s:>4}  {remarks}".rstrip())
     return int(any(row.status == "failed" for row in rows))
 
 
@@ -98,7 +101,8 @@ def collect(options: argparse.Namespace) -> int:
     """Bring what was handed in to where it is graded: Canvas's or Moodle's archive, or a folder."""
     from .collect import collect
 
-    for row in collect(open_course(options.course), options.assignment, options.source):
+    course = open_course(options.course)
+    for row in collect(course, options.assignment, options.source, options.worksheet):
         print(f"{row.status:16} {row.student:20} {row.where}  {row.why}".rstrip())
     return 0
 
@@ -123,13 +127,25 @@ def report(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write the grades as CSV, to standard output or a file."""
     from .export import text
+    from .gradebook import gradebook
+    from .moodle import Worksheet
     from .outcome import outcomes
 
-    found = outcomes(open_course(options.course), options.assignment)
+    course, sheet = open_course(options.course), None
+    found = outcomes(course, options.assignment)
+    if options.worksheet is not None:
+        if options.form != "moodle":
+            raise CourseError("--worksheet is Moodle's: it goes with --form moodle")
+        with gradebook(course) as book:
+            sheet = Worksheet.read(options.worksheet, book.students)
+        there = set(sheet.students.values())
+        absent = [o.student for o in found if o.score is not None and o.student not in there]
+        if absent:
+            print(f"not in {options.worksheet}: {', '.join(absent)}", file=sys.stderr)
     waiting = [one.student for one in found if one.waiting]
     if waiting:
         print(f"{len(waiting)} wait for points by hand: {', '.join(waiting)}", file=sys.stderr)
-    table = text(options.form, options.assignment, found)
+    table = text(options.form, options.assignment, found, sheet)
     if options.output is None:
         sys.stdout.write(table)
     else:
@@ -168,7 +184,12 @@ def parser() -> argparse.ArgumentParser:
         "--db-url", help="the gradebook, as postgresql://user:password@host/name; default: a file"
     )
     one = command(release)
-    one.add_argument("--variant", type=int, default=0, metavar="SEED", help="0 is the public one")
+    one.add_argument(
+        "--variant",
+        type=int,
+        metavar="SEED",
+        help="default: the released one, or 0, the public one",
+    )
     one.add_argument("--due", help="as 2027-03-01T23:59+01:00")
     one = with_sandbox(command(validate))
     one.add_argument("--variant", type=int, metavar="SEED", help="default: the released one, or 0")
@@ -182,9 +203,11 @@ def parser() -> argparse.ArgumentParser:
     )
     one = command(collect)
     one.add_argument("source", type=Path, help="an archive of Canvas or Moodle, or a folder")
+    one.add_argument("--worksheet", type=Path, help=WORKSHEET)
     command(feedback)
     command(report)
     one = command(export)
+    one.add_argument("--worksheet", type=Path, help=WORKSHEET)
     one.add_argument("--form", choices=FORMS, default="plain", help="default: plain")
     one.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
     return found
@@ -198,6 +221,11 @@ def main(arguments: list[str] | None = None) -> int:
         return status
     except (CourseError, NoSandboxError) as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 2
 
 

@@ -5,8 +5,9 @@ nbgrader_config.py                   nbgrader's own, for its formgrader and comm
 source/<assignment>/                 with solutions
 release/<assignment>/                for students
 submitted/<student>/<assignment>/    what they handed in
-autograded/<student>/<assignment>/   the same with locked cells put back, and result.json
+autograded/<student>/<assignment>/   the same with locked cells put back
 feedback/<student>/<assignment>/     pages for students
+reports/                             pages on the class
 gradebook.db                         points, unless db_url names another database
 """
 
@@ -76,7 +77,8 @@ def create(folder: Path, course: str, db_url: str | None = None) -> Course:
     """Make a course's folder.
 
     db_url: the gradebook's database, as postgresql://user:password@host/name; None: a file.
-    Raises CourseError if the folder is a course already or the database does not answer.
+    Raises CourseError if the folder is a course already, or the database does not answer or is
+    another course's.
     """
     if (folder / SETTINGS).exists():
         raise CourseError(f"{folder} is a course already")
@@ -87,9 +89,10 @@ def create(folder: Path, course: str, db_url: str | None = None) -> Course:
 
         # With the driver that is installed, for nbgrader's own commands too.
         found.db_url = re.sub("^postgres(ql)?://", "postgresql+psycopg://", db_url)
-        with gradebook(found):
-            pass
-    folder.mkdir(parents=True, exist_ok=True)
+        with gradebook(found) as book:
+            if book.students or book.assignments:
+                raise CourseError("this database is another course's gradebook: take an empty one")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are nobody else's business
     from .template import STUB
 
     text = NBGRADER.format(
@@ -110,7 +113,7 @@ def open_course(folder: Path) -> Course:
         return Course(folder.resolve(), **settings)
     except FileNotFoundError:
         raise CourseError(
-            f"{folder} is no course: make one by `python -m unrolled.course init {folder}`"
+            f"{folder} is no course: make one by `python -m unrolled.course init --course {folder}`"
         ) from None
     except (ValueError, TypeError) as error:
         raise CourseError(f"{path} is damaged: {error}") from None

@@ -29,6 +29,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from .folder import Course, CourseError
 from .grading import Result
+from .template import STUB
 
 RESULTS = Table(
     "unrolled_result",
@@ -56,7 +57,7 @@ def gradebook(course: Course) -> Iterator[Gradebook]:
             yield found
         finally:
             found.close()
-    except (ArgumentError, OperationalError) as error:
+    except (ArgumentError, OperationalError, ImportError) as error:
         shown = re.sub(r"//([^/:@]*):[^/@]*@", r"//\1:***@", course.db_url)
         why = getattr(error, "orig", error)
         raise CourseError(f"the gradebook {shown} cannot be used: {why}") from None
@@ -148,19 +149,29 @@ def _contents(
     def unchanged(name: str) -> bool:
         return name in answers and before["answers"].get(name) == answers[name]
 
+    # Nobody need read what is not there: no answer, or no notebook.
+    written = [cell.name for cell in notebook.grade_cells if cell.name not in parts]
+    empty = {name for name in written if answers.get(name, "").strip() in ("", STUB["markdown"])}
+
     for cell in notebook.grade_cells:
         grade = Grade(cell_id=cell.id, notebook_id=handed.id)
         if part := parts.get(cell.name):
             grade.auto_score, grade.needs_manual_grade = float(part.score), False
-        elif unchanged(cell.name):
-            grade.manual_score, grade.extra_credit = before["grades"].get(cell.name, (None, None))
-            grade.needs_manual_grade = grade.manual_score is None
+        else:
+            if unchanged(cell.name):
+                kept = before["grades"].get(cell.name, (None, None))
+                grade.manual_score, grade.extra_credit = kept
+            if cell.name in empty:
+                grade.auto_score = 0.0
+            grade.needs_manual_grade = grade.manual_score is None and cell.name not in empty
         yield grade
     for cell in notebook.solution_cells:
         comment = Comment(cell_id=cell.id, notebook_id=handed.id)
         part = parts.get(cell.name.removesuffix("-answer"))
         if part is not None and part.wrong:
             comment.auto_comment = part.words
+        elif cell.name in empty and not result.refused:
+            comment.auto_comment = "Not answered."
         if unchanged(cell.name):
             comment.manual_comment = before["comments"].get(cell.name)
         yield comment

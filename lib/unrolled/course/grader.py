@@ -13,14 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .folder import Course, write_whole
+from .folder import Course, CourseError, write_whole
 from .gradebook import digests, gradebook, record, results
 from .pool import locally, on_cluster
 from .sandbox import Sandbox
 from .submission import SubmissionError, read_bytes
 from .work import Graded, Task, none_of
 
-FORMAT = 2  # of results: another one, and everything is graded anew
+FORMAT = 3  # of results: another one, and everything is graded anew
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,14 @@ def grade_all(
     with gradebook(course) as book:
         before, known = digests(book, assignment), results(book, assignment)
         enrolled = {student.id for student in book.students}
+        recorded = {one.student_id: one for one in book.assignment_submissions(assignment)}
         tasks: list[tuple[Task, str, datetime.datetime | None]] = []
         names = sorted(
             path.name for path in (course.folder / "submitted").iterdir() if path.is_dir()
         )
+        unknown = sorted({*(students or ())} - enrolled.union(names))
+        if unknown:
+            raise CourseError(f"nobody of the course is {' or '.join(unknown)}")
         for student in students or sorted(enrolled.union(names)):
             folder = course.folder / "submitted" / student / assignment
             if not folder.is_dir():
@@ -132,13 +136,18 @@ def grade_all(
                 if before.get(student) != digest:
                     found = none_of(assignment, str(error))
                     record(book, assignment, student, when, digest, found.answers, found.result)
+                else:
+                    recorded[student].timestamp = when
                 rows.append(Row(student, "refused", 0, str(error), late))
                 continue
             digest = digest_of(task)
             if before.get(student) == digest:
-                rows.append(Row(student, "as before", known[student].score, late=late))
+                recorded[student].timestamp = when  # it may be known better now
+                result = known[student]
+                rows.append(Row(student, "as before", result.score, result.refused, late))
                 continue
             tasks.append((task, digest, when))
+        book.db.commit()
         progress(0, len(tasks))
         alone = [task for task, _, _ in tasks]
         came = locally(alone, count) if cluster is None else on_cluster(alone, cluster, sandbox)

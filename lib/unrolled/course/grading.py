@@ -57,6 +57,12 @@ class Result:
         """The points of all parts."""
         return sum(part.score for part in self.parts)
 
+    @property
+    def refused(self) -> str:
+        """Why the notebook could not be read; "" if it could."""
+        whole = bool(self.notes and self.parts)
+        return self.notes[0] if whole and {p.wrong for p in self.parts} == {self.notes[0]} else ""
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON can hold it."""
         return asdict(self)

@@ -55,6 +55,11 @@ def outcomes(course: Course, assignment: str) -> list[Outcome]:
     return found
 
 
+def late(by: datetime.timedelta) -> str:
+    """Return in words how late something is; of Canvas's archive only that it is late is known."""
+    return "late" if by < datetime.timedelta(minutes=1) else f"late by {by}"
+
+
 def _add(one: Outcome, submission: Any, result: Result | None) -> None:
     """Add what a student handed in."""
     one.score, one.waiting = float(submission.score), bool(submission.needs_manual_grade)

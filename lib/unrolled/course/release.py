@@ -16,9 +16,10 @@ from .sandbox import Sandbox
 from .submission import restore
 
 
-def release(course: Course, name: str, variant: int = 0, due: str | None = None) -> Path:
+def release(course: Course, name: str, variant: int | None = None, due: str | None = None) -> Path:
     """Make both versions of an assignment, record it, and return the students' notebook.
 
+    variant: None: the one that was released already, else 0, the public one.
     due: the time in ISO 8601 with its zone, as 2027-03-01T23:59+01:00.
     Raises CourseError for a due time that is none, or if another variant has been graded already.
     """
@@ -29,6 +30,8 @@ def release(course: Course, name: str, variant: int = 0, due: str | None = None)
             moment = datetime.datetime.min
         if moment.tzinfo is None:
             raise CourseError(f"the due time is like 2027-03-01T23:59+01:00; got {due!r}")
+    if variant is None:
+        variant = course.variants.get(name, 0)
     with gradebook(course) as book:
         if course.variants.get(name, variant) != variant and digests(book, name):
             raise CourseError(

@@ -15,7 +15,7 @@ from unrolled import figures
 from .assignments import load
 from .folder import Course, write_whole
 from .grading import NOT_ANSWERED
-from .outcome import Outcome, outcomes
+from .outcome import Outcome, late, outcomes
 
 PAGES = Environment(
     loader=PackageLoader("unrolled.course", "pages"),
@@ -39,6 +39,7 @@ def feedback(course: Course, assignment: str) -> list[Path]:
             not_answered=NOT_ANSWERED,
             titles={part.name: part.title for part in spec.parts},
             number="{:g}".format,
+            late=late,
         )
         path = course.folder / "feedback" / one.student / assignment / f"{assignment}.html"
         write_whole(path, page)
@@ -53,6 +54,7 @@ def report(course: Course, assignment: str) -> Path:
         spec=spec,
         found=found,
         number="{:g}".format,
+        late=late,
         handed=[one for one in found if one.score is not None],
         histogram=picture(score_histogram, spec.points, found),
         failures=picture(failed_parts, spec, found),
@@ -63,13 +65,18 @@ def report(course: Course, assignment: str) -> Path:
     return path
 
 
-def failures(spec: Any, found: list[Outcome]) -> list[tuple[str, int]]:
-    """Return each part's title and for how many it failed."""
-    handed = [one.result for one in found if one.result is not None]
-    return [
-        (part.title, sum(p.wrong != "" for r in handed for p in r.parts if p.name == part.name))
-        for part in spec.parts
-    ]
+def failures(spec: Any, found: list[Outcome]) -> list[tuple[str, int, int]]:
+    """Return each part's title, for how many it is not right, and how many did not answer it.
+
+    Notebooks that could not be read are not among them.
+    """
+    handed = [one.result for one in found if one.result is not None and not one.result.refused]
+    counts = []
+    for part in spec.parts:
+        wrong = [p.wrong for r in handed for p in r.parts if p.name == part.name and p.wrong]
+        empty = wrong.count(NOT_ANSWERED)
+        counts.append((part.title, len(wrong) - empty, empty))
+    return counts
 
 
 def picture(draw: Any, *arguments: Any) -> str:
@@ -91,8 +98,10 @@ def score_histogram(axes: Any, points: int, found: list[Outcome]) -> None:
 
 
 def failed_parts(axes: Any, spec: Any, found: list[Outcome]) -> None:
-    """Draw for how many each part failed."""
-    titles, counts = zip(*failures(spec, found)[::-1], strict=True)
-    axes.barh(titles, counts, color=figures.SERIES[1][0])
-    axes.set(xlabel="students for whom the part failed")
+    """Draw for how many each part is not right, and how many did not answer it."""
+    titles, wrong, empty = zip(*failures(spec, found)[::-1], strict=True)
+    axes.barh(titles, wrong, color=figures.SERIES[1][0], label="not right")
+    axes.barh(titles, empty, left=wrong, color=figures.SERIES[0][0], label="not answered")
+    axes.set(xlabel="students", xlim=(0, max(1, *map(sum, zip(wrong, empty, strict=True)))))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -58,6 +58,7 @@ class Part:
         graded on these, not on the student's own earlier ones. Or variant -> them.
     form: what came -> None or what is wrong with its form: the notebook's own check says no more,
         where more would give the answer away.
+    rows: what each row of stacked weights belongs to, so that a message can say which is wrong.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Part:
     library: bool = False
     given: Mapping[str, str] | Callable[[int], Mapping[str, str]] = field(default_factory=dict)
     form: Callable[[Any], str | None] | None = None
+    rows: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.reference is None) == (self.judge is None):
@@ -159,7 +161,9 @@ def _below(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def difference(wanted: Any, came: Any, outputs: tuple[str, ...]) -> str | None:
+def difference(
+    wanted: Any, came: Any, outputs: tuple[str, ...], rows: tuple[str, ...] = ()
+) -> str | None:
     """Say where what came first differs from what is wanted; None: nowhere."""
     count = len(outputs)
     if count > 1:
@@ -176,7 +180,7 @@ def difference(wanted: Any, came: Any, outputs: tuple[str, ...]) -> str | None:
         return f"expected {', '.join(name for name, _ in pairs)}, got another structure"
     values = [one for _, one in leaves(came, outputs)]
     for (name, right), one in zip(pairs, values, strict=True):
-        if problem := _different(name, right, one):
+        if problem := _different(name, right, one, rows):
             return problem
     return None
 
@@ -195,7 +199,7 @@ def _what(value: Any) -> str:
     return "nothing (None)" if value is None else f"one {type(value).__name__}"
 
 
-def _different(name: str, right: Any, came: Any) -> str | None:
+def _different(name: str, right: Any, came: Any, rows: tuple[str, ...] = ()) -> str | None:
     if isinstance(came, np.ndarray) and came.dtype == bool and came.ndim == 0:
         came = bool(came)
     if isinstance(right, str | bool | None):
@@ -212,7 +216,11 @@ def _different(name: str, right: Any, came: Any) -> str | None:
         return None
     at = tuple(int(k) for k in np.argwhere(~close)[0])
     place = f" at {list(at)}" if at else ""
-    return f"{name}: expected {right[at]:.6g}{place}, got {came[at]:.6g}"
+    problem = f"{name}: expected {right[at]:.6g}{place}, got {came[at]:.6g}"
+    if right.ndim == 3 and len(right) == len(rows):
+        bad = [row for row, fits in zip(rows, close.all(axis=(1, 2)), strict=True) if not fits]
+        problem += f" (wrong in the rows of {', '.join(bad)})"
+    return problem
 
 
 def verdict(part: Part, case: Case, came: Came) -> str | None:
@@ -231,7 +239,7 @@ def verdict(part: Part, case: Case, came: Came) -> str | None:
             last = traceback.extract_tb(error.__traceback__)[-1]
             return f"what came cannot be judged: {type(error).__name__}: {error} ({last.name})"
     assert part.reference is not None
-    problem = difference(part.reference(*case.arguments), came.value, part.outputs)
+    problem = difference(part.reference(*case.arguments), came.value, part.outputs, part.rows)
     if problem is None:
         return None
     for words, mistaken in part.mistakes.items():

@@ -83,7 +83,7 @@ def parse_notebook(content: bytes) -> NotebookNode:
     except UnicodeDecodeError as error:
         raise SubmissionError(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
     except (ValueError, RecursionError) as error:
-        raise SubmissionError(f"not a notebook: no JSON ({error})") from None
+        raise SubmissionError(f"not a notebook, or not all of it: no JSON ({error})") from None
     if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
         raise SubmissionError("not a notebook: no cells")
     if found.get("nbformat") != 4:

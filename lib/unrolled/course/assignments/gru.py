@@ -193,6 +193,28 @@ def after_bias_outside(p: gru_reset_after.Params, h_prev: Array, x: Array) -> Ar
     return step_after(p._replace(b=b, b_hn=np.zeros_like(p.b_hn)), h_prev, x)
 
 
+def step_backward_with(change: str) -> Any:
+    """Return the gradients of the step with a known mistake: what `change` names."""
+
+    def mistaken(p: gru.Params, h_prev: Array, x: Array, dh: Array) -> tuple[Any, ...]:
+        z, r = gates(p, h_prev, x)
+        h_tilde = np.tanh(p.W_x[2] @ x + p.W_h[2] @ (r * h_prev) + p.b[2])
+        dz, kept, dh_tilde = blend_backward(z, h_prev, h_tilde, dh)
+        da_h = dh_tilde * (1 - h_tilde**2)
+        drh = p.W_h[2].T @ da_h
+        da = np.stack([dz * z * (1 - z), drh * h_prev * r * (1 - r), da_h])
+        met = h_prev if change == "reset" else r * h_prev
+        dW_h = np.stack([da[0] @ h_prev.T, da[1] @ h_prev.T, da_h @ met.T])
+        dp = gru.Params(da @ x.T, dW_h, da.sum(axis=2, keepdims=True))
+        paths = {
+            "blend": kept, "candidate": drh * r, "z": p.W_h[0].T @ da[0], "r": p.W_h[1].T @ da[1]
+        }  # fmt: skip
+        dh_prev = sum(path for name, path in paths.items() if name != change)
+        return dp, dh_prev, (p.W_x.mT @ da).sum(axis=0)
+
+    return mistaken
+
+
 PARTS = (
     Part(
         "blend", 1, "The blend", ("gru_blend",), ("h",), blend_cases, blend,
@@ -235,6 +257,14 @@ PARTS = (
         ("dp", "dh_prev", "dx"),
         lambda rng, variant: with_gradient(rng, step_cases(rng, variant)), step_backward,
         given=FORWARD | {"gru_blend_backward": BLEND_BACKWARD_SOURCE},
+        rows=("z", "r", "the candidate"),
+        mistakes={
+            "The candidate's W_h meets r ⊙ h_prev.": step_backward_with("reset"),
+            "The path of h_prev through the blend is missing.": step_backward_with("blend"),
+            "The path of h_prev through the candidate is missing.": step_backward_with("candidate"),
+            "The path of h_prev through z is missing.": step_backward_with("z"),
+            "The path of h_prev through r is missing.": step_backward_with("r"),
+        },
     ),
     Part(
         "memory", 2, "Half-life", ("half_life",), ("n",), memory_cases, memory,

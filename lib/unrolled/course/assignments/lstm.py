@@ -217,6 +217,25 @@ def gates_with_sigmoid(p: lstm.Params, h_prev: Array, x: Array) -> tuple[Array, 
     return i, f, sigmoid(np.arctanh(c_tilde)), o
 
 
+def step_backward_with(change: str) -> Any:
+    """Return the gradients of the step with a known mistake: what `change` names."""
+
+    def mistaken(
+        p: lstm.Params, h_prev: Array, c_prev: Array, x: Array, dh: Array, dc: Array
+    ) -> tuple[Any, ...]:
+        i, f, c_tilde, o = gates(p, h_prev, x)
+        di, df, dc_tilde, do, dc_prev = state_backward(i, f, c_tilde, o, c_prev, dh, dc)
+        slopes = [i * (1 - i), f * (1 - f), 1 - c_tilde**2, o * (1 - o)]
+        if change == "slopes":
+            slopes = [np.ones_like(i), np.ones_like(i), slopes[2], np.ones_like(i)]
+        da = np.stack([di, df, dc_tilde, do]) * np.stack(slopes)
+        dp = lstm.Params(da @ x.T, da @ h_prev.T, da.sum(axis=2, keepdims=True))
+        W_h = p.W_h if change == "transpose" else p.W_h.mT
+        return dp, (W_h @ da).sum(axis=0), dc_prev, (p.W_x.mT @ da).sum(axis=0)
+
+    return mistaken
+
+
 PARTS = (
     Part(
         "example", 2, "The example by numbers",
@@ -270,6 +289,11 @@ PARTS = (
             "lstm_gates": GATES_SOURCE,
             "lstm_state": STATE_SOURCE,
             "lstm_state_backward": BACKWARD_SOURCE,
+        },
+        rows=("i", "f", "the candidate", "o"),
+        mistakes={
+            "A gate is a σ: its gradient passes σ' = σ (1 - σ).": step_backward_with("slopes"),
+            "Is W_h used where its transpose belongs?": step_backward_with("transpose"),
         },
     ),
     Part(
