@@ -77,8 +77,10 @@ class Book:
             raise ExtensionError(f"{self.page}: there is no {kind} {label!r}") from None
 
     def link(self, text: str, target: str) -> str:
-        """Return a link to another file: a notebook in Colab, all else at GitHub."""
+        """Return a link to a notebook in Colab, to another file at GitHub; of a term its text."""
         path, _, fragment = self.path(target).partition("#")
+        if fragment.startswith("term-"):
+            return text
         if not (Path(self.app.srcdir) / path).is_file():
             raise ExtensionError(f"{self.page}: there is no file {target!r}")
         address = self.repository.page(path)
@@ -91,10 +93,6 @@ class Book:
         if label not in self.env.get_domain("math").equations:
             raise ExtensionError(f"{self.page}: there is no equation {label!r}")
         return f"({number_of(self.env, label)})"
-
-    def term(self, text: str) -> str:
-        """Return a term as it is written."""
-        return re.sub(r" *<.*>", "", text)
 
 
 def fold(summary: str, text: str) -> str:
@@ -142,10 +140,9 @@ def plain_inline(text: str, book: Book) -> str:
 
     def spell(role: re.Match[str]) -> str:
         name, content = role.groups()
-        if name not in ("eq", "term"):
+        if name != "eq":
             raise ExtensionError(f"{book.page}: Colab's notebooks know no role {name!r}")
-        spelled: str = getattr(book, name)(content)
-        return spelled
+        return book.eq(content)
 
     def tag(equation: re.Match[str]) -> str:
         tex, label = equation.groups()
