@@ -27,7 +27,7 @@ CASES = {
 def open_page(browser: Browser, address: str, width: int = 1280, **options: object) -> Page:
     page = browser.new_page(viewport={"width": width, "height": 900}, **options)
     page.goto(address)
-    page.wait_for_load_state()
+    settle(page)  # a link that moves away from under the pointer loses its preview
     return page
 
 

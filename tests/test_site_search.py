@@ -1,5 +1,6 @@
 """The search: what it finds and what comes first, its page, and the lists that it reads."""
 
+import gzip
 import json
 import re
 import shutil
@@ -7,15 +8,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
 from explorable_pages import violations
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from unrolled.sphinxext.names import all_names
-from unrolled.sphinxext.searching import equation_name, first_sentence, names_in
+from unrolled.sphinxext.pages import forget_pages
+from unrolled.sphinxext.passages import passages
+from unrolled.sphinxext.searching import (
+    beginning,
+    by_pages,
+    equation_name,
+    first_sentence,
+    names_in,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -182,16 +192,76 @@ def test_search_by_keyboard_from_any_page(
 
 
 @pytest.mark.browser
-def test_results_have_excerpts_and_lead_to_sections(browser: Browser, served: str) -> None:
+@pytest.mark.parametrize("way", ["served", "folder"])
+def test_results_have_excerpts_and_lead_to_sections(
+    browser: Browser, addresses: dict[str, str], way: str
+) -> None:
     """A page that was found by its words shows the place, marked, and leads to its section."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    open_search(page, served, "umbrella singular")
+    open_search(page, addresses[way], "umbrella singular")
     first = page.locator("#search-results li").first
     expect(first.locator("mark").first).to_have_text("singular")
     expect(first.locator(".excerpt")).to_contain_text("umbrella")
     expect(first.locator(".where")).to_contain_text("Page › Why a new cell?")
     first.locator("a").click()
     page.wait_for_url("**/book/gates/lstm.html#why-a-new-cell")
+    page.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.slow), 390])
+@pytest.mark.parametrize(
+    ("query", "late"),
+    [
+        ("forget gate", "_previews"),
+        ("what to remember", "searchsections"),
+        ("np.tanh", "searchcode"),
+        ("umbrella", "_texts"),
+    ],
+)
+def test_nothing_moves_while_results_come(
+    browser: Browser, served: str, query: str, late: str, width: int
+) -> None:
+    """Nor for a help that is not needed, nor for a text of a result that comes late."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    asked: list[str] = []
+
+    def wait(route: Route) -> None:
+        asked.append(route.request.url)
+        page.wait_for_timeout(300)
+        route.continue_()
+
+    page.route(re.compile(f"/{late}"), wait)
+    page.add_init_script(
+        "window.moved = []; new PerformanceObserver((list) => {"
+        " for (const { value } of list.getEntries()) window.moved.push(value);"
+        "}).observe({ type: 'layout-shift', buffered: true });"
+    )
+    open_search(page, served, query)
+    seen = page.locator("#search-results li").evaluate_all(
+        "items => items.filter(item => item.getBoundingClientRect().bottom < innerHeight)"
+        ".map(item => item.querySelector('.excerpt, .found') !== null)"
+    )
+    assert seen
+    assert all(seen), "what is seen is complete"
+    page.wait_for_load_state("networkidle")
+    assert asked
+    assert sum(page.evaluate("moved")) < 0.02
+    page.context.close()
+
+
+@pytest.mark.browser
+def test_results_do_not_wait_for_a_text_that_does_not_come(browser: Browser, served: str) -> None:
+    page = browser.new_page()
+    page.route(re.compile("/_previews/book/glossary"), lambda route: route.abort())
+    page.route(re.compile("/searchsections"), lambda route: None)  # never
+    page.goto(f"{served}search.html?q=forget+gate", wait_until="commit")
+    results = page.locator("#search-results li")
+    expect(results.first.locator("a")).to_have_attribute(
+        "href", "book/glossary.html#term-Forget-gate"
+    )
+    expect(results.nth(1).locator("math")).to_have_count(1)
+    expect(page.locator("#search-status")).to_contain_text("results for “forget gate”")
     page.context.close()
 
 
@@ -239,10 +309,11 @@ def test_nothing_is_loaded_until_there_is_something_to_look_for(
     page.wait_for_load_state("networkidle")
     expect(page.locator("main input[name=q]")).to_be_focused()
     expect(page.locator("#search-help")).to_be_visible()
-    assert not [url for url in asked if "searchindex" in url or "searchplaces" in url]
+    assert not [url for url in asked if re.search(r"/search\w+\.js", url)]
     page.locator("#search-help a").first.click()
     expect(page.locator("#search-results li").first).to_be_visible()
-    assert [url for url in asked if "searchindex" in url]
+    assert len([url for url in asked if "searchplaces" in url]) == 1
+    assert not [url for url in asked if "searchindex" in url], "Sphinx's own is for the build"
     page.context.close()
 
 
@@ -270,9 +341,14 @@ def test_results_are_accessible(
 # --------------------------------------------------------------------------- what it is made of
 
 
+def handed_over(path: Path) -> Any:
+    """What a script hands over to the search page."""
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text[text.index("(") + 1 : text.rindex(");\n")])
+
+
 def listed(site: Path) -> list[dict[str, Any]]:
-    text = (site / "searchplaces.js").read_text(encoding="utf-8")
-    return json.loads(text.removeprefix("Search.setPlaces(").removesuffix(");\n"))
+    return handed_over(site / "searchplaces.js")["pages"]
 
 
 def test_every_place_is_there(site: Path) -> None:
@@ -280,6 +356,7 @@ def test_every_place_is_there(site: Path) -> None:
         ("Section", "Equation", "Figure", "Exercise", "Term", "Work", "Symbol", "Function", "Code"),
         0,
     )
+    told = 0
     for page in listed(site):
         html = (site / f"{page['page']}.html").read_text(encoding="utf-8")
         ids = set(re.findall(r' id="([^"]+)"', html))
@@ -288,12 +365,46 @@ def test_every_place_is_there(site: Path) -> None:
             assert not more or not more[0] or more[0] in ids, (page["page"], title, more[0])
             if kind in count:
                 count[kind] += 1
+        lines = handed_over(site / "searchcode.js")[page["page"]]
+        for at, names in page["code"]:
+            assert at == -1 or page["places"][at][0] == "Section"
+            count["Code"] += len(names.split())
+            assert all(name in lines[name] for name in names.split())
+        begins = handed_over(site / "searchsections.js")[page["page"]]
+        titles = [title for kind, title, *_ in page["places"] if kind == "Section"]
+        assert len(begins) == len(titles)
+        told += sum(map(bool, begins))
     numbered = len(
         re.findall(r'class="eqno"', "".join(p.read_text() for p in site.glob("book/**/*.html")))
     )
     assert count["Equation"] == numbered
     assert min(count.values()) >= 4, count
-    assert (site / "searchplaces.js").stat().st_size < 400_000
+    # Some have nothing of their own but sections, or questions.
+    assert told >= 0.9 * count["Section"]
+    first = (site / "searchplaces.js").read_bytes()
+    assert len(gzip.compress(first)) < 60 * 1024, "all results wait for it"
+
+
+def test_every_word_is_there(site: Path) -> None:
+    """In the pages where it is: a sample, against the pages' own texts."""
+    index = handed_over(site / "searchplaces.js")
+    names = [page["page"] for page in index["pages"]]
+    for word, stem in {
+        "umbrella": "umbrella",
+        "peephole": "peephol",
+        "forgetting": "forget",
+    }.items():
+        pages = {
+            names[int(number)]
+            for kind in ("terms", "titleterms")
+            for group, words in index[kind].items()
+            if stem in words.split()
+            for number in group.split(",")
+        }
+        told = {name for name in names if word in (site / f"_texts/{name}.js").read_text().lower()}
+        assert told
+        assert told <= pages
+        assert len(pages) < len(names)
 
 
 def test_names_of_places() -> None:
@@ -304,6 +415,32 @@ def test_names_of_places() -> None:
     found = [name for name, _ in names_in("h = np.tanh(W_x @ x + p.b[0]).sum()")]
     assert sorted(found) == ["W_x", "h", "np.tanh", "p.b", "x"]
     assert names_in("%matplotlib inline") == []
+    assert beginning(["Why? " + "So it is. " * 20, "More."]) == (
+        "Why? " + "So it is. " * 4 + "So it is."
+    )
+    assert beginning(["Short:", "a = 1", "And so on."]) == "Short: a = 1"
+    assert beginning([]) == ""
+    assert by_pages({"gate": [2, 0], "cell": 0, "a": [0, 2], "b": [], "c": 7}, {0: 1, 2: 0}) == {
+        "0,1": "a gate",
+        "1": "cell",
+    }
+
+
+def test_passages() -> None:
+    """What is read, by sections; formulas as they are read, and not what they are made from."""
+    body = (
+        "<div id='a'><h1>A<a class='headerlink' href='#a'>#</a></h1><p>One &amp; <em>two</em>.</p>"
+        "<section id='b'><h2>B <code>c</code></h2><ul><li><p>x<br>y</p><ul><li>z</li></ul></li></ul>"
+        "<p>h<math><msub><mi>h</mi><mi>t</mi></msub><annotation>h_t</annotation></math></p>"
+        "<div data-explorable='lstm'><p>no</p></div><svg><title>no</title></svg>"
+        "<section id='c'><h3>C</h3><pre>a =\n  1</pre></section><p>Last</p></section>"
+        "<p>End<img src='a.png' alt=''></p><div>no block</div></div>"
+    )
+    assert [tuple(one) for one in passages(body)] == [
+        ("", "", ["One & two.", "End"]),
+        ("b", "B c", ["x y", "z", "hht", "Last"]),
+        ("c", "C", ["a = 1"]),
+    ]
 
 
 # ----------------------------------------------------------------------------------- builds
@@ -316,14 +453,11 @@ def build(root: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def index(root: Path) -> dict[str, Any]:
-    """What the search page uses of Sphinx's index: words that are in no page are none."""
-    text = (root / "_build/html/searchindex.js").read_text(encoding="utf-8")
-    found = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
-    return {"docnames": found["docnames"]} | {
-        key: {word: pages for word, pages in found[key].items() if pages != []}
-        for key in ("terms", "titleterms")
-    }
+def written(site: Path) -> dict[str, Any]:
+    """All that the search page reads."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in site.glob("_texts/**/*.js")}
+    files = ("searchplaces", "searchsections", "searchcode")
+    return texts | {name: handed_over(site / f"{name}.js") for name in files}
 
 
 @pytest.mark.xdist_group("sphinxext")
@@ -354,11 +488,35 @@ def test_a_build_of_one_changed_page_finds_what_a_clean_one_finds(tmp_path: Path
     changed = pages["b.md"].replace("Banana", "Apple") + "\n## Added\n\n$$ b $$ (eq-b-two)\n"
     (root / "book/b.md").write_text(changed, encoding="utf-8")
     build(root)
-    after = listed(site), index(root)
+    after = written(site)
     shutil.rmtree(root / "_build")
     build(root)
-    assert after == (listed(site), index(root))
-    titles = {place[1] for page in after[0] for place in page["places"]}
+    assert after == written(site)
+    index = after["searchplaces"]
+    titles = {place[1] for page in index["pages"] for place in page["places"]}
     assert {"B two (2.1)", "Gate", "Exercise 2.1: Peel", "Fig. 1.1: Caption.", "p.W_x"} <= titles
-    assert "appl" in after[1]["terms"]
-    assert "banana" not in after[1]["terms"]
+    words = " ".join(index["terms"].values()).split()
+    assert "appl" in words
+    assert "banana" not in words
+    assert "Apple." in after["b.js"]
+    assert len(after) == 6
+
+
+def test_a_page_that_is_no_more_takes_its_texts_with_it(tmp_path: Path) -> None:
+    files = [
+        tmp_path / folder / f"{page}.js"
+        for page in ("book/here", "book/gone")
+        for folder in ("_previews", "_texts")
+    ]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("", encoding="utf-8")
+    app = SimpleNamespace(
+        builder=SimpleNamespace(format="html"),
+        outdir=tmp_path,
+        env=SimpleNamespace(found_docs={"book/here"}),
+    )
+    forget_pages(app, RuntimeError("after a failed build nothing is known"))
+    assert all(file.exists() for file in files)
+    forget_pages(app, None)
+    assert [file.exists() for file in files] == [True, True, False, False]

@@ -182,6 +182,23 @@ def test_mend() -> None:
     assert image["loading"] == "lazy"
 
 
+def test_a_listing_marks_only_what_has_a_colour(site: Path) -> None:
+    """A name outside of a listing stays as it is: a signature has other colours."""
+    line = '<span class="n">a</span><span class="p">(</span><span class="mi">1</span>'
+    listing = f'<div class="highlight"><pre><span></span>{line}</pre></div>'
+    mended = mend(f"{listing}<p>{line}</p>")
+    assert mended == (
+        f'<div class="highlight"><pre>a(<span class="mi">1</span></pre></div><p>{line}</p>'
+    )
+    css = (site / "_static/pygments.css").read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        colours = re.findall(
+            rf'html\[data-theme="{theme}"\] \.highlight (?:\.[npw] )?{{.*?\bcolor: (#\w+)', css
+        )
+        assert len(colours) == 4
+        assert len(set(colours)) == 1, "what is not marked has the listing's colour"
+
+
 def test_mended_pictures_have_no_style_but_a_size() -> None:
     asked = '<img src="a.svg" style="width: 560px;"><img src="b.svg" style="width: 560px">'
     explorable = '<img class="unrolled-picture" style="max-width:100%;height:auto" src="data:,">'

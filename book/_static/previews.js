@@ -33,10 +33,11 @@ window.unrolledPreviews = (() => {
 
   // Formulas that are wider than their box become smaller, so that all of each is seen.
   const fit = (box) => {
-    for (const scroller of box.querySelectorAll(".scrolls")) {
-      const wide = scroller.scrollWidth / scroller.clientWidth;
-      if (wide > 1) scroller.style.fontSize = `${Math.floor(96 / wide)}%`;
-    }
+    const scrollers = [...box.querySelectorAll(".scrolls")];
+    const wide = scrollers.map(({ scrollWidth, clientWidth }) => scrollWidth / clientWidth);
+    scrollers.forEach(({ style }, k) => {
+      if (wide[k] > 1) style.fontSize = `${Math.floor(96 / wide[k])}%`;
+    });
   };
 
   return { set: (page, targets) => known.set(page, targets), content, fit };

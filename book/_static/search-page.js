@@ -1,15 +1,20 @@
 // The search page: places by their names, and pages by their words. What is looked for is in the address, so that a
-// search is a link; the two indexes are loaded when there is something to look for.
+// search is a link; the index is loaded when there is something to look for, and with the page (first.js). What is
+// shown with a result comes after it; those that the window has room for are shown complete, so that nothing moves.
 (() => {
-  const { index: indexUrl, places: placesUrl } = document.currentScript.dataset;
+  const { content_root: root, index: indexFile } = document.documentElement.dataset;
   const field = document.querySelector("main form.find input");
   const status = document.getElementById("search-status");
   const help = document.getElementById("search-help");
   const list = document.getElementById("search-results");
   const query = (new URLSearchParams(location.search).get("q") ?? "").trim();
   const SHOWN = 30;
-  let index; // Sphinx's: in which pages a word is
+  const PATIENCE = 1500; // ms: what takes longer is shown when it comes
   let pages; // in the order of the book: {page, title, text, places}
+  let terms, titleterms; // in which pages a word is, and in which pages' titles
+  let sections = {}; // by page: how each section begins, in the order of its places
+  let code = {}; // by page: lines of code by the name in them
+  const passages = {}; // by page: sections with their texts, [anchor, title, [text, ...]]
 
   // Words as Sphinx has them: stems, in small letters.
   const stemmer = new Stemmer();
@@ -28,11 +33,18 @@
   const allWords = wordsOf(query);
   const wanted = allWords.some((word) => !stopwords.includes(word)) ? allWords.filter((word) => !stopwords.includes(word)) : allWords;
   const asCode = /[._]/.test(query);
+  // A word begins like its stem, but for the last two letters at most: most texts can be left at once.
+  const beginnings = wanted.map((word) => {
+    const part = stem(partsOf(word).reduce((a, b) => (b.length > a.length ? b : a), ""));
+    return part.length > 3 ? part.slice(0, -2) : part.replace(/(.)[iy]$/, "$1");
+  });
+  const mayHave = (text, lower = text.toLowerCase()) => beginnings.filter((part) => lower.includes(part)).length;
 
   // How well a place fits: an exact name, then all words, then beginnings of words; 0 where it does not.
   const RANK = { Function: 90, Class: 90, Module: 88, Symbol: 85, Term: 80, Equation: 70, Page: 65, Method: 60, Property: 60, Section: 50, Figure: 30, Exercise: 30, Work: 25 };
   const LIBRARY = ["Function", "Class", "Module", "Method", "Property"];
   const fits = (kind, title, names, around) => {
+    if (kind === "Code" ? !title.toLowerCase().includes(looked) : wanted.length && !mayHave([title, ...names].join(" "))) return 0;
     const library = LIBRARY.includes(kind);
     const all = [title, ...names].map(plain);
     const dotted = all.some((name) => name.endsWith(`.${looked}`));
@@ -63,17 +75,18 @@
   };
 
   // Pages that have all the words, by Sphinx's index; a word that is in none stands for those that it is a part of.
-  const own = (map, word) => (Object.hasOwn(map, word) ? [map[word]].flat() : []);
+  const filesOf = (groups, fit) => Object.entries(groups).flatMap(([numbers, words]) => (fit(words) ? numbers.split(",").map(Number) : []));
+  const own = (groups, word) => filesOf(groups, (words) => ` ${words} `.includes(` ${word} `));
   const pagesWith = (looked) => {
     const word = stem(looked);
     const found = new Map();
     const add = (files, score) => files.forEach((file) => found.set(file, Math.max(score, found.get(file) ?? 0)));
-    add(own(index.titleterms, word), 15);
-    add(own(index.terms, word), 5);
+    add(own(titleterms, word), 15);
+    add(own(terms, word), 5);
     if (!found.size && word.length > 2) {
-      for (const [map, score] of [[index.titleterms, 7], [index.terms, 2]]) {
-        for (const term of Object.keys(map)) if (term.includes(word)) add(own(map, term), score);
-      }
+      const within = (words) => words.includes(word);
+      add(filesOf(titleterms, within), 7);
+      add(filesOf(terms, within), 2);
     }
     return found;
   };
@@ -81,21 +94,21 @@
     const each = wanted.map(pagesWith);
     const all = new Map();
     for (const file of each[0]?.keys() ?? []) {
-      if (each.every((found) => found.has(file))) all.set(index.docnames[file], each.reduce((sum, found) => sum + found.get(file), 0));
+      if (each.every((found) => found.has(file))) all.set(pages[file].page, each.reduce((sum, found) => sum + found.get(file), 0));
     }
     return all;
   };
 
   const search = () => {
     const results = [];
-    const texts = wholeText();
+    const inText = wholeText();
     for (const { page, title, text, places } of pages) {
-      const words = texts.get(page);
+      const words = inText.get(page);
       const score = Math.max(fits("Page", title.replace(/^[\d.]+ /, ""), [], ""), words ? 100 + words : 0);
       if (score) results.push({ kind: "Page", title, page, anchor: "", section: "", text, score, body: score < 300 });
-      for (const [kind, name, anchor = "", section = "", names = [], about = ""] of places) {
+      for (const [at, [kind, name, anchor = "", section = "", names = [], about = ""]] of places.entries()) {
         const fit = fits(kind, name, names, `${kind} ${title} ${section}`);
-        if (fit) results.push({ kind, title: name, page, where: title, anchor, section, text: about, score: fit });
+        if (fit) results.push({ kind, title: name, page, where: title, anchor, section, text: about, at, score: fit });
       }
     }
     return results.sort((a, b) => b.score - a.score); // equals stay in the order of the book
@@ -110,6 +123,7 @@
     return made;
   };
   const isHit = (word) => {
+    if (!mayHave(word)) return false;
     const there = setOf(word);
     return wanted.some((each) => has(there, each));
   };
@@ -125,39 +139,50 @@
     return element("p", "excerpt", from ? "… " : "", ...marked(line.slice(from, to)), to < line.length ? " …" : "");
   };
 
-  // What stands on a page, fetched once; a page in a folder cannot be.
-  const fetched = new Map();
-  const article = (page) => {
-    if (!fetched.has(page)) {
-      fetched.set(page, fetch(`${page}.html`).then((answer) => answer.text()).then((html) => {
-        const found = new DOMParser().parseFromString(html, "text/html").querySelector("article");
-        for (const part of found.querySelectorAll("annotation, .headerlink, .eqno, script, style, svg, [data-explorable]")) part.remove();
-        return found;
+  // A script that hands over what it has; one that does not come leaves a result without its text.
+  const loads = new Map();
+  const load = (file) => {
+    if (!loads.has(file)) {
+      loads.set(file, new Promise((done) => {
+        const script = document.createElement("script");
+        script.onload = script.onerror = done;
+        script.src = root + file;
+        document.head.append(script);
       }));
     }
-    return fetched.get(page);
+    return loads.get(file);
   };
-  const fromPage = async ({ page, anchor, section, body }, item) => {
-    const all = await article(page);
-    const scope = anchor ? all.querySelector(`#${CSS.escape(anchor)}`) : all;
-    let best, most = 0;
-    for (const block of scope?.querySelectorAll("p, li, dd, td, pre, figcaption") ?? []) {
-      const there = setOf(block.textContent);
-      const hits = wanted.filter((word) => has(there, word)).length;
-      if (hits > most) [best, most] = [block, hits];
+  // A page that was found by its text shows the place, and leads to its section.
+  const fromPage = async ({ page, text }, item) => {
+    await load(`_texts/${page}.js`);
+    let best = ["", "", text], most = 0;
+    for (const [anchor, title, blocks] of passages[page] ?? []) {
+      for (const block of blocks) {
+        if (mayHave(block) <= most) continue;
+        const there = setOf(block);
+        const hits = wanted.filter((word) => has(there, word)).length;
+        if (hits > most) [best, most] = [[anchor, title, block], hits];
+      }
     }
-    best ??= scope?.querySelector("p");
-    if (!best) return;
-    item.append(excerpt(best.textContent));
-    // A page that was found by its text leads to the section where the text is.
-    const there = best.closest("section[id]");
-    if (!body || !there || there.parentElement === all) return;
-    item.querySelector("a").hash = there.id;
-    item.querySelector(".where").append(` › ${there.querySelector("h2, h3, h4")?.textContent.trim()}`);
+    const [anchor, title, block] = best;
+    item.append(excerpt(block));
+    if (!anchor) return;
+    item.querySelector("a").hash = anchor;
+    item.querySelector(".where").append(` › ${title}`);
+  };
+  const fromSections = async ({ page, at }, item) => {
+    await load("searchsections.js");
+    const text = sections[page]?.[at];
+    if (text) item.append(excerpt(text));
+  };
+  const fromCode = async ({ title, page }, item) => {
+    await load("searchcode.js");
+    const text = code[page]?.[title];
+    if (text) item.append(element("p", "excerpt", element("code", "", text)));
   };
   // Equations, terms, exercises and figures are shown as they are.
   const fromPreview = async ({ page, anchor }, item) => {
-    const { content, fit } = window.unrolledPreviews;
+    const { content } = window.unrolledPreviews;
     const parts = await content(page, anchor);
     if (!parts) return;
     for (const said of parts.querySelectorAll("dt, .admonition-title, .caption-number, .eqno, .label")) said.remove();
@@ -166,37 +191,44 @@
       const told = [...list.children].flatMap((one) => [...one.childNodes]);
       list.replaceWith(element("div", "", ...told));
     }
-    const box = element("div", "found", parts);
-    item.append(box);
-    fit(box);
+    item.append(element("div", "found", parts));
   };
   const fill = (result, item) => {
     if (["Equation", "Term", "Exercise", "Figure", "Work"].includes(result.kind)) return fromPreview(result, item);
-    if (result.text && !result.body) return item.append(result.kind === "Code" ? element("p", "excerpt", element("code", "", result.text)) : excerpt(result.text));
-    if (location.protocol !== "file:" && ["Page", "Section"].includes(result.kind)) return fromPage(result, item);
+    if (result.kind === "Section") return fromSections(result, item);
+    if (result.kind === "Code") return fromCode(result, item);
+    if (result.body) return fromPage(result, item);
     return result.text && item.append(excerpt(result.text));
   };
-  // A result gets its text when it comes near.
+  const fitted = (item) => window.unrolledPreviews.fit(item);
+  // Other results get their texts when they come near.
   const waiting = new Map();
   const near = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting || !waiting.has(target)) continue;
-      fill(waiting.get(target), target);
+      Promise.resolve(fill(waiting.get(target), target)).then(() => fitted(target));
       waiting.delete(target);
     }
   }, { rootMargin: "50%" });
 
-  const show = (results) => {
-    for (const result of results) {
-      const { kind, title, page, where, anchor, section } = result;
-      const link = element("a", "", ...(LIBRARY.includes(kind) || ["Symbol", "Code"].includes(kind) ? [element("code", "", title)] : [title]));
-      link.href = `${page}.html${anchor && `#${anchor}`}`;
-      const place = where ? `, in ${where}${section && section !== title ? ` › ${section}` : ""}` : "";
-      const item = element("li", "", link, element("p", "where", element("span", "kind", kind), place));
-      list.append(item);
-      waiting.set(item, result);
-      near.observe(item);
-    }
+  const made = (result) => {
+    const { kind, title, page, where, anchor, section } = result;
+    const link = element("a", "", ...(LIBRARY.includes(kind) || ["Symbol", "Code"].includes(kind) ? [element("code", "", title)] : [title]));
+    link.href = `${page}.html${anchor && `#${anchor}`}`;
+    const place = where ? `, in ${where}${section && section !== title ? ` › ${section}` : ""}` : "";
+    return element("li", "", link, element("p", "where", element("span", "kind", kind), place));
+  };
+  const show = (results, items = results.map(made), complete = 0) => {
+    list.append(...items);
+    if (complete) fitted(list);
+    // The others' texts are not asked for before these are seen.
+    requestAnimationFrame(() => setTimeout(() => {
+      for (const [k, item] of items.entries()) {
+        if (k < complete) continue;
+        waiting.set(item, results[k]);
+        near.observe(item);
+      }
+    }));
   };
 
   // How many letters are to be changed, left out, put in or swapped between two words.
@@ -213,19 +245,24 @@
   };
   // The word of the book that is closest to one that it does not have.
   const closest = (word) => {
-    if (word.length < 4 || [index.terms, index.titleterms].some((map) => own(map, stem(word)).length)) return word;
+    if (word.length < 4 || [terms, titleterms].some((groups) => own(groups, stem(word)).length)) return word;
     const known = new Set(pages.flatMap(({ title, places }) => [title, ...places.map(([kind, name]) => (kind === "Code" ? "" : name))]).flatMap(wordsOf));
     const scored = [...known].filter((each) => Math.abs(each.length - word.length) < 3).map((each) => [distance(word, each), each]);
     const [steps, best] = scored.reduce((a, b) => (b[0] < a[0] ? b : a), [3, word]);
     return steps <= (word.length < 6 ? 1 : 2) ? best : word;
   };
 
-  const answer = () => {
-    if (!index || !pages) return;
+  const answer = async () => {
     const results = search();
     const count = results.length;
+    const first = results.slice(0, SHOWN);
+    const items = first.map(made);
+    // As many as the window has room for, as few results are lower; one at its lower edge moves nothing that is seen.
+    const room = Math.floor((innerHeight - status.getBoundingClientRect().bottom) / 130);
+    const filled = first.slice(0, room).map((result, k) => fill(result, items[k]));
+    await Promise.race([Promise.all(filled), new Promise((done) => setTimeout(done, PATIENCE))]);
     status.textContent = count ? `${count === 1 ? "One result" : `${count} results`} for “${query}”` : `Nothing was found for “${query}”.`;
-    show(results.slice(0, SHOWN));
+    show(first, items, room);
     if (count > SHOWN) {
       const more = element("button", "more", `Show ${count - SHOWN} more`);
       more.type = "button";
@@ -248,23 +285,30 @@
     help.hidden = false;
   };
 
-  // Sphinx's file calls Search.setIndex.
   window.Search = {
-    setIndex: (found) => { index = found; answer(); },
-    setPlaces: (found) => { pages = found; answer(); },
+    setPlaces: (found) => {
+      ({ pages, terms, titleterms } = found);
+      for (const { places, code } of pages) {
+        const within = code.map(([at, names]) => names.split(" ").map((name) => ["Code", name, ...(places[at] ?? []).slice(1, 3).reverse()]));
+        places.push(...within.flat());
+      }
+      setTimeout(answer); // what a reader does meanwhile goes first
+    },
+    setSections: (found) => (sections = found),
+    setCode: (found) => (code = found),
+    setPage: (page, found) => (passages[page] = found),
   };
   field.value = query;
+  delete document.documentElement.dataset.query; // from here on it is the script that hides the help
+  help.hidden = Boolean(query);
   if (!query) {
     field.focus();
     return;
   }
   document.title = `${query} — ${document.title}`;
-  help.hidden = true;
   status.textContent = `Looking for “${query}” …`;
-  for (const source of [placesUrl, indexUrl]) {
-    const script = document.createElement("script");
-    script.onerror = () => (status.textContent = "The search index did not load. Is the book reachable?");
-    script.src = source;
-    document.head.append(script);
-  }
+  const script = document.createElement("script");
+  script.onerror = () => (status.textContent = "The search index did not load. Is the book reachable?");
+  script.src = indexFile;
+  document.head.append(script);
 })();

@@ -32,7 +32,7 @@
   // at once; who goes to a place in the page needs all of it, to arrive where it is.
   const laidOut = (element) => element.checkVisibility?.({ contentVisibilityAuto: true }) ?? true;
   const later = window.requestIdleCallback ?? ((task) => setTimeout(task, 50));
-  const sections = [...document.querySelectorAll("article > div > section, article > div > section > section")];
+  const sections = [...document.querySelectorAll("article > div > section, article > div > section > section, article .check + div")];
   const layOut = () => {
     const section = "whole" in root.dataset ? undefined : sections.shift();
     if (!section) {
@@ -49,7 +49,8 @@
   }, { capture: true });
 
   // Explorables are still pictures until they come near, or may be reached by keyboard, or are linked to:
-  // only then is the script of their kind asked for, which makes all of the kind alive.
+  // only then is the script of their kind asked for, which makes all of the kind alive. What has a large state, a
+  // recorded run, waits until it is asked for, as a film does.
   const hosts = [...document.querySelectorAll("[data-script]")];
   const asked = new Set();
   const ask = (address, again) => {
@@ -76,7 +77,25 @@
   const near = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) if (isIntersecting) wake(target);
   }, { rootMargin: "75% 0px" });
-  for (const host of hosts) near.observe(host);
+  const offer = (host) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "load";
+    button.textContent = `Load the recorded run (${host.dataset.stateSize} KiB)`;
+    button.addEventListener("click", () => wake(host));
+    host.append(button);
+    new MutationObserver((_, alive) => {
+      if (!host.querySelector(".u-live")) return;
+      alive.disconnect();
+      const pressed = document.activeElement === button;
+      button.remove();
+      if (pressed) host.querySelector("button:enabled")?.focus({ preventScroll: true });
+    }).observe(host, { subtree: true, attributeFilter: ["class"] });
+  };
+  for (const host of hosts) {
+    if (host.dataset.stateFile) offer(host);
+    else near.observe(host);
+  }
   if (hosts.length) {
     const byKeyboard = (event) => {
       if (event.key !== "Tab") return;
@@ -94,7 +113,7 @@
   }
 
   // Boxes that scroll sideways can be reached by keyboard, and only those that do.
-  const boxes = document.querySelectorAll("article .scrolls, article pre, article .cell_output .output");
+  const boxes = document.querySelectorAll("article .scrolls, article pre, article .cell_output .output:not(:has([data-explorable]))");
   const reach = (box, scrolls) => {
     box.toggleAttribute("data-wide", scrolls);
     if (!scrolls) {
@@ -181,13 +200,24 @@
     requestAnimationFrame(mark);
   }
 
+  // The book's contents begin where the reader is, also far down in them.
+  const sidebar = document.getElementById("sidebar");
+  const here = sidebar.querySelector("a[aria-current]");
+  const showHere = () => {
+    const [all, one] = [sidebar, here].map((element) => element.getBoundingClientRect());
+    if (one.bottom > all.bottom - one.height) sidebar.scrollTop += (one.top + one.bottom - all.top - all.bottom) / 2;
+  };
+  if (here) {
+    sidebar.addEventListener("toggle", showHere);
+    if (matchMedia("(min-width: 62rem)").matches) requestAnimationFrame(showHere);
+  }
+
   // Control or Command and K: search, here or on the search page.
   addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
     const field = document.querySelector("form.find input");
     if (!field) return;
     event.preventDefault();
-    const sidebar = document.getElementById("sidebar");
     if (sidebar.contains(field) && !field.checkVisibility()) sidebar.showPopover();
     field.focus();
   });

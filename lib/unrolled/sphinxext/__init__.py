@@ -2,7 +2,7 @@
 
 - equations.py: equations become MathML when the book is built: KaTeX, run by the Node that pip
   installs. No math script is left for the reader's browser.
-- citations.py: citations in notebooks, which JupyterLab is to show as well.
+- citations.py: references in notebooks, which JupyterLab is to show as well.
 - colab.py: notebooks as Colab can run them; repository.py: where they are found.
 - hosts.py: explorables wait until a reader comes near, and what is heavy in them is a file.
 - live.py: explorables and counts on plain pages.
@@ -14,6 +14,7 @@
 - titles.py: what a page is called, and what search engines are told of it.
 - markup.py: what the HTML writers leave inaccessible or invalid is mended in the page's body.
 - policy.py: what a page may load and run, said in the page: nothing inline but one script.
+- passages.py: the text of each page, for the search to show.
 - previews.py: what a link to an equation, a term or the like leads to is seen beside the link.
 - searching.py: what the search finds by name: equations, terms, names of the library and more.
 - library.py: the pages of book/api describe the library from its own docstrings, which are plain
@@ -27,7 +28,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from .citations import read_citations
+from .citations import check_equations, read_citations, read_equations, read_terms
 from .equations import prefetch_math, visit_math, visit_math_block
 from .evidence import EquationChecks, list_checks, read_checks
 from .library import (
@@ -41,8 +42,9 @@ from .library import (
 )
 from .live import setup_live
 from .metadata import add_missing_page, read_base_url, write_files
-from .pages import digest, finish, forget_failure, remember_assets, set_page
-from .previews import add_previews, forget_previews
+from .pages import digest, finish, forget_failure, forget_pages, remember_assets, set_page
+from .passages import add_passages
+from .previews import add_previews
 from .repository import read_repository
 from .searching import Places, write_places
 
@@ -71,14 +73,18 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", read_repository)
     app.connect("config-inited", read_base_url)
     app.connect("source-read", read_citations)
+    app.connect("source-read", read_terms)
+    app.connect("source-read", read_equations)
+    app.connect("env-check-consistency", check_equations)
     app.connect("html-collect-pages", add_missing_page)
     app.connect("doctree-resolved", list_checks)
     app.connect("doctree-resolved", prefetch_math)
     # After the theme and all extensions.
     app.connect("html-page-context", set_page, priority=900)
+    app.connect("html-page-context", add_passages, priority=910)
     app.connect("html-page-context", add_previews, priority=910)
     app.connect("build-finished", finish, priority=900)
-    app.connect("build-finished", forget_previews, priority=900)
+    app.connect("build-finished", forget_pages, priority=900)
     app.connect("build-finished", write_files, priority=920)
     app.connect("build-finished", write_places, priority=900)
     app.connect("build-finished", forget_failure, priority=950)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from docutils import nodes
+from sphinx.addnodes import compact_paragraph
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
@@ -64,7 +65,7 @@ class checks_list(nodes.General, nodes.Element):  # type: ignore[misc]  # noqa: 
 
 
 class EquationChecks(SphinxDirective):  # type: ignore[misc]
-    """Lists all tests that verify an equation, in the order of the equations."""
+    """Lists all tests that verify an equation, in the order of the equations, by chapters."""
 
     def run(self) -> list[nodes.Node]:
         """Leave a place; the page is read anew when a test changes."""
@@ -94,7 +95,7 @@ def link_to_check(translator: Any, node: nodes.math_block) -> str:
 
 
 def list_checks(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Fill the page of all tests, in the order of the equations."""
+    """Fill the page of all tests: a section a chapter, in the order of the equations."""
     places = list(doctree.findall(checks_list))
     if not places:
         return
@@ -110,9 +111,19 @@ def list_checks(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if labels:
             found.append((sorted(labels, key=rank.__getitem__), check))
     found.sort(key=lambda one: (rank[one[0][0]], one[1].name))
+    sections: dict[str, nodes.section] = {}
+    for labels, check in found:
+        page = equations[labels[0]][0]
+        if page not in sections:
+            sections[page] = _section(app.env, page)
+        sections[page] += _shown(app, docname, labels, check)
     for place in places:
-        shown = [_shown(app, docname, labels, check) for labels, check in found]
-        place.replace_self([part for parts in shown for part in parts])
+        place.replace_self(list(sections.values()))
+    # The page was read before it had these sections; now its contents list them as well.
+    entry = app.env.tocs[docname][0]
+    links = [nodes.list_item("", _link(docname, section)) for section in sections.values()]
+    entry.children = entry.children[:1]
+    entry += nodes.bullet_list("", *links)
 
 
 def reading_order(env: BuildEnvironment, name: str) -> Iterator[str]:
@@ -120,6 +131,22 @@ def reading_order(env: BuildEnvironment, name: str) -> Iterator[str]:
     yield name
     for child in env.toctree_includes.get(name, []):
         yield from reading_order(env, child)
+
+
+def _section(env: BuildEnvironment, page: str) -> nodes.section:
+    """Return an empty section for the tests of a page's equations."""
+    number = env.toc_secnumbers.get(page, {}).get("", ())
+    title = env.titles[page].astext()
+    words = f"{'.'.join(map(str, number))}. {title}" if number else title
+    return nodes.section("", nodes.title("", words), ids=[nodes.make_id(f"checks-{page}")])
+
+
+def _link(docname: str, section: nodes.section) -> nodes.Element:
+    """Return a section's entry in the page's contents."""
+    anchor = f"#{section['ids'][0]}"
+    words = nodes.Text(section.next_node(nodes.title).astext())
+    to = {"internal": True, "refuri": docname, "anchorname": anchor}
+    return compact_paragraph("", "", nodes.reference("", "", words, **to))
 
 
 def _shown(app: Sphinx, docname: str, labels: list[str], check: Check) -> list[nodes.Node]:

@@ -1,14 +1,17 @@
 """Explorables on a page wait until a reader comes near: what is heavy goes into files of its own.
 
 A host element names its script, ``data-script``, which the page's own script asks for (site.js). A
-large state is a script too, ``_states/<digest>.js``: a page in a folder can fetch nothing else. The
-still picture is a file that loads when it comes near.
+large state is a script too, ``_states/<digest>.js``: a page in a folder can fetch nothing else. It
+comes when a reader asks for it, who is told its size, ``data-state-size`` in KiB. The still picture
+is a file that loads when it comes near.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import math
 import re
 from base64 import b64decode
 from pathlib import Path
@@ -19,6 +22,7 @@ PICTURES = "_images/explorables"
 STATES = "_states"
 LARGE = 16 * 1024  # characters of a state: a recording is larger, handles are not
 
+NAME = re.compile(r"\b[0-9a-f]{16}\b")  # as digest gives it
 INLINE_SVG = "data:image/svg+xml;base64,"
 VIEW_BOX = re.compile(r'<svg[^>]*? viewBox="0 0 ([\d.]+) ([\d.]+)"')
 
@@ -32,6 +36,15 @@ def write(path: Path, content: str) -> None:
     """Write a file, and the folders that it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, encoding="utf-8")
+
+
+def forget_files(site: Path) -> None:
+    """Take out states and pictures that no page has any more, as explorables have changed."""
+    pages = (path.read_text(encoding="utf-8") for path in site.rglob("*.html"))
+    used = {name for page in pages for name in NAME.findall(page)}
+    for path in (*(site / STATES).glob("*.js"), *(site / PICTURES).glob("*.svg")):
+        if path.stem not in used:
+            path.unlink()
 
 
 def wait(host: Tag, script: str, site: Path, top: str) -> None:
@@ -54,12 +67,13 @@ def wait(host: Tag, script: str, site: Path, top: str) -> None:
         name = digest(state)
         # The state is a text, as in the attribute: the explorable checks and reads it.
         hosts = json.dumps(f'[data-state-file="{name}"]')
-        write(
-            site / STATES / f"{name}.js",
+        content = (
             f"for (const host of document.querySelectorAll({hosts})) "
-            f"host.dataset.state = {json.dumps(state)};\n",
+            f"host.dataset.state = {json.dumps(state)};\n"
         )
+        write(site / STATES / f"{name}.js", content)
         host["data-state-file"] = name
+        host["data-state-size"] = str(math.ceil(len(gzip.compress(content.encode())) / 1024))
         del host["data-state"]
     picture = host.select_one("img.unrolled-picture")
     if picture is not None and str(picture["src"]).startswith(INLINE_SVG):

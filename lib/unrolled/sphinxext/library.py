@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import hashlib
 import inspect
 import re
 import shutil
@@ -117,9 +118,24 @@ def set_docstring(
     lines[:] = docstring_rst("\n".join(lines), names, link)
 
 
+def source_pages_digest(app: Sphinx) -> str:
+    """Return a digest of what the pages of source code show beside their modules' own text."""
+    root, env = Path(app.srcdir), app.env
+    files = [root / "_toc.yml", *sorted((root / "book" / "_templates").iterdir())]
+    parts = [path.read_text(encoding="utf-8") for path in files]
+    parts.append(app.builder.build_info.config_hash)  # our scripts and styles, addresses, names
+    parts += [f"{page} {env.titles[page].astext()}" for page in sorted(env.titles)]
+    parts.append(str(sorted(env.toc_secnumbers.items())))
+    parts.append(str(sorted(env.get_domain("py").objects.items())))  # where names are described
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def forget_source_pages(app: Sphinx) -> list[Any]:
-    """Have viewcode write its pages anew: it looks at their modules alone, not at our template."""
-    shutil.rmtree(Path(app.outdir) / "_modules", ignore_errors=True)
+    """Have viewcode write its pages anew if anything has changed but modules, at which it looks."""
+    digest, remembered = source_pages_digest(app), Path(app.doctreedir) / "source-pages"
+    if not remembered.exists() or remembered.read_text(encoding="utf-8") != digest:
+        shutil.rmtree(Path(app.outdir) / "_modules", ignore_errors=True)
+        remembered.write_text(digest, encoding="utf-8")
     return []
 
 

@@ -16,6 +16,10 @@ WRITTEN = HTMLFormatter(
     entity_substitution=EntitySubstitution.substitute_xml, void_element_close_prefix=""
 )
 
+LISTING = re.compile(r'(<div class="highlight"><pre>)(?:<span></span>)?(.*?)(</pre>)', re.DOTALL)
+# Names, punctuation and space have the colour of all text: two of three elements of a listing.
+PLAIN = re.compile(r'<span class="[npw]">([^<]*)</span>')
+
 
 def mend(
     body: str,
@@ -34,6 +38,7 @@ def mend(
     - Thebe's scripts go: it runs code on a remote service, and is not loaded;
     - the page is a division with a heading, not a section of the article without one;
     - a fold's label is a phrase, not a paragraph;
+    - what has no colour of its own in a listing is text, not an element;
     - roles go that are deprecated or misplaced, and headers of columns that have no name.
     """
     soup = BeautifulSoup(body, "html.parser")
@@ -107,7 +112,7 @@ def mend(
     for element in soup.select('.citation-list, .citation, p.caption[role="heading"]'):
         del element["role"], element["aria-level"]
     written: str = soup.decode(formatter=WRITTEN)
-    return written
+    return LISTING.sub(lambda found: found[1] + PLAIN.sub(r"\1", found[2]) + found[3], written)
 
 
 def set_size(image: Tag, size: tuple[int, int]) -> None:

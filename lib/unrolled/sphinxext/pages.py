@@ -15,10 +15,12 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from .hosts import wait
+from .hosts import forget_files, wait
 from .markup import book_contents, mend, mend_source, page_contents
 from .metadata import address, page_metadata
+from .passages import FOLDER as TEXTS
 from .policy import first_script, inline_styles, policy
+from .previews import FOLDER as PREVIEWS
 from .repository import launch_links
 from .titles import description, module_of, title
 
@@ -190,6 +192,17 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     (Path(app.outdir) / "index.html").write_text(index, encoding="utf-8")
     # Old browsers ask for it there, whatever a page says.
     shutil.copyfile(own / "favicon.ico", Path(app.outdir) / "favicon.ico")
+
+
+def forget_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Take out what belongs to pages that are no more: previews, texts, explorables' files."""
+    if app.builder.format != "html" or exception is not None:
+        return
+    forget_files(Path(app.outdir))
+    for folder in (Path(app.outdir) / PREVIEWS, Path(app.outdir) / TEXTS):
+        for path in folder.rglob("*.js"):
+            if path.relative_to(folder).with_suffix("").as_posix() not in app.env.found_docs:
+                path.unlink()
 
 
 def forget_failure(app: Sphinx, exception: Exception | None) -> None:

@@ -18,6 +18,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from .hosts import write
+
 FOLDER = "_previews"
 # How many characters of an exercise or of another long target are shown.
 LONGEST = 420
@@ -123,16 +125,6 @@ def add_previews(
     wanted = {place for page, place in found if page == pagename}
     if wanted:
         data = json.dumps(previews(body, pagename, wanted), ensure_ascii=False, sort_keys=True)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f'unrolledPreviews.set("{pagename}", {data});\n', encoding="utf-8")
+        write(file, f'unrolledPreviews.set("{pagename}", {data});\n')
     else:
         file.unlink(missing_ok=True)
-
-
-def forget_previews(app: Sphinx, exception: Exception | None) -> None:
-    """Take out the previews of pages that are no more."""
-    folder = Path(app.outdir) / FOLDER
-    if app.builder.format == "html" and exception is None:
-        for path in folder.rglob("*.js"):
-            if path.relative_to(folder).with_suffix("").as_posix() not in app.env.found_docs:
-                path.unlink()

@@ -1,11 +1,16 @@
-"""What the book's search finds by name: all that has one, and where it is.
+"""What the book's search finds: all that has a name and where it is, and the words of pages.
 
-Sphinx's index knows which page has which word. Beside it stands ``searchplaces.js``: pages,
-sections, equations, figures, exercises, terms, works, symbols of the notation, names of the
-library, and names in the cells of notebooks. It is written from the environment at every build, so
-that it is the same after a build of one changed page as after a clean one. Sphinx's index entries
-are not: it keeps those of the pages that it has just written, and does not read the others back
-from the index of the build before. search-page.js reads both files, but not those entries.
+``searchplaces.js`` is all that a search needs before it can say what it found: pages, sections,
+equations, figures, exercises, terms, works, symbols of the notation, names of the library, names in
+the cells of notebooks, and from Sphinx's own index in which pages each word is. It is written from
+the environment at every build, so that it is the same after a build of one changed page as after a
+clean one. (Sphinx's index entries are not: it keeps those of the pages that it has just written,
+and does not read the others back from the index of the build before. They are not used.)
+
+What is shown with a result comes after it, as little as is needed: ``searchsections.js`` has how
+each section begins, ``searchcode.js`` the lines of code, and ``_texts/<page>.js``, written with the
+page, its text by sections (passages.py). All are scripts, as a page in a folder can fetch nothing
+else.
 """
 
 from __future__ import annotations
@@ -26,9 +31,13 @@ from sphinx.environment.collectors import EnvironmentCollector
 
 from .evidence import number_of, reading_order
 from .names import all_names
+from .passages import read_passages
 from .titles import END
 
 FILE = "searchplaces.js"
+SECTIONS = "searchsections.js"
+CODE = "searchcode.js"
+ENOUGH = 50  # characters that say how a section begins
 # Words of labels that are written with capitals.
 PROPER = {name.lower(): name for name in ("Adam", "Gelfand", "Jacobian", "RMSprop")}
 PROPER |= {name.lower(): name for name in ("BPTT", "GRU", "LSTM", "RMSE", "RNN")}
@@ -289,7 +298,10 @@ def trimmed(place: Place) -> list[Any]:
 
 
 def places(env: BuildEnvironment, root: str) -> list[dict[str, Any]]:
-    """Return the pages in the order of the book, with what can be found on each."""
+    """Return the pages in the order of the book, with what can be found on each.
+
+    Names in code, the most of all, are grouped by section: [number of the section, names].
+    """
     more: dict[str, list[Place]] = {}
     for page, place in [*terms(env), *works(env), *api(env)]:
         more.setdefault(page, []).append(place)
@@ -298,20 +310,85 @@ def places(env: BuildEnvironment, root: str) -> list[dict[str, Any]]:
         number = env.toc_secnumbers.get(page, {}).get("", ())
         title = text_of(env.titles[page])
         on_page = [numbered(env, page, place) for place in collected(env).get(page, [])]
+        names: dict[tuple[str, str], list[str]] = {}
+        for place in on_page:
+            if place.kind == "Code":
+                names.setdefault((place.anchor, place.section), []).append(place.title)
+        listed = [place for place in on_page if place.kind != "Code"]
+        sections = {(p.anchor, p.title): k for k, p in enumerate(listed) if p.kind == "Section"}
         found.append(
             {
                 "page": page,
                 "title": f"{'.'.join(map(str, number))}. {title}" if number else title,
                 "text": str(env.metadata[page].get("description", "")),
-                "places": [trimmed(place) for place in on_page + sorted(more.get(page, []))],
+                "places": [trimmed(place) for place in listed + sorted(more.get(page, []))],
+                # At the top of a page, before any section, there may be code as well.
+                "code": [
+                    [sections.get(where, -1), " ".join(each)] for where, each in names.items()
+                ],
             }
         )
     return found
 
 
+def by_pages(words: dict[str, int | list[int]], numbers: dict[int, int]) -> dict[str, str]:
+    """Return words grouped by the pages that have them: {"0,5": "gate peephol"}.
+
+    `words` is as Sphinx has it, {"gate": [0, 3]}, and `numbers` are the pages' own for Sphinx's.
+    """
+    found: dict[tuple[int, ...], list[str]] = {}
+    for word, files in words.items():
+        in_pages = sorted(
+            numbers[file]
+            for file in (files if isinstance(files, list) else [files])
+            if file in numbers
+        )
+        if in_pages:
+            found.setdefault(tuple(in_pages), []).append(word)
+    return {",".join(map(str, pages)): " ".join(sorted(found[pages])) for pages in sorted(found)}
+
+
+def words(site: Path, pages: list[str]) -> dict[str, dict[str, str]]:
+    """Return in which pages each word is, and in which pages' titles, from Sphinx's index."""
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text[text.index("(") + 1 : text.rindex(")")])
+    numbers = {k: pages.index(name) for k, name in enumerate(index["docnames"]) if name in pages}
+    return {kind: by_pages(index[kind], numbers) for kind in ("terms", "titleterms")}
+
+
+def beginning(blocks: list[str]) -> str:
+    """Return the first sentences of a section: as many as say something."""
+    text = " ".join(blocks[: 2 if len("".join(blocks[:1])) < ENOUGH else 1])
+    ends = (end.end() for end in END.finditer(text))
+    return text[: next((end for end in ends if end >= ENOUGH), None)]
+
+
+def begins(site: Path, page: str, places: list[Place]) -> list[str]:
+    """Return how each section of a page begins, in the order of its places."""
+    found = {anchor: beginning(blocks) for anchor, _, blocks in read_passages(site, page)}
+    return [found.get(place.anchor, "") for place in places if place.kind == "Section"]
+
+
+def lines(places: list[Place]) -> dict[str, str]:
+    """Return the line that is the first to use a name in code, by the names."""
+    return {place.title: place.text for place in places if place.kind == "Code"}
+
+
+def write_script(path: Path, call: str, data: Any) -> None:
+    """Write a script that hands data over."""
+    data = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    path.write_text(f"Search.{call}({data});\n", encoding="utf-8")
+
+
 def write_places(app: Sphinx, exception: Exception | None) -> None:
-    """Write all that can be found by name."""
+    """Write all that can be found, and what is shown with it."""
     if app.builder.format == "html" and exception is None:
-        data = json.dumps(places(app.env, app.config.root_doc), ensure_ascii=False)
-        script = f"Search.setPlaces({data});\n"
-        (Path(app.outdir) / FILE).write_text(script, encoding="utf-8")
+        site = Path(app.outdir)
+        pages = places(app.env, app.config.root_doc)
+        names = [page["page"] for page in pages]
+        write_script(site / FILE, "setPlaces", {"pages": pages, **words(site, names)})
+        on_pages = {name: collected(app.env).get(name, []) for name in names}
+        sections = {name: begins(site, name, on_page) for name, on_page in on_pages.items()}
+        write_script(site / SECTIONS, "setSections", sections)
+        code = {name: lines(on_page) for name, on_page in on_pages.items()}
+        write_script(site / CODE, "setCode", code)
