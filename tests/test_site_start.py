@@ -2,9 +2,12 @@
 
 import base64
 import json
+import re
+from io import BytesIO
 
 import pytest
-from explorable_pages import alive, settle
+from explorable_pages import alive, settle, violations
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = pytest.mark.browser
@@ -36,9 +39,9 @@ def test_explorables_start_when_they_are_near(
     page = browser.new_page(viewport={"width": 1280, "height": 850})
     page.goto(addresses[way] + GALLERY)
     settle(page)
-    far = page.locator("[data-explorable=training-replay]")
+    far = page.locator("[data-explorable=error-wall]")
     assert far.evaluate("host => host.explorable === undefined")
-    assert "training-replay" not in scripts(page)
+    assert "error-wall" not in scripts(page)
     # Meanwhile it is a picture, of which the reader sees the size at least.
     still = far.locator("img.unrolled-picture")
     assert still.get_attribute("alt")
@@ -93,6 +96,60 @@ def test_a_script_that_did_not_come_is_asked_for_again(browser: Browser, served:
     page.unroute("**/lstm-gates.js*")
     page.evaluate("dispatchEvent(new Event('online'))")
     host.locator("[role=slider]").first.wait_for()
+    page.close()
+
+
+@pytest.mark.parametrize("system", ["light", "dark"])
+def test_a_still_picture_has_the_colours_of_the_page(
+    browser: Browser, served: str, system: str
+) -> None:
+    page = browser.new_page(color_scheme=system)
+    page.goto(served + "book/practice/training.html")
+    settle(page)
+    host = page.locator("[data-explorable=training-replay]")
+    host.scroll_into_view_if_needed()
+    found = {}
+    for _ in range(2):
+        theme = page.locator("html").get_attribute("data-theme")
+        settle(page)
+        shot = Image.open(BytesIO(host.locator("img").screenshot())).convert("L")
+        found[theme] = shot.getpixel((2, shot.height - 2))
+        page.locator("button.theme").click()
+    assert found["light"] > 240
+    assert found["dark"] < 40
+    page.close()
+
+
+@pytest.mark.parametrize("way", ["served", "folder"])
+def test_a_recorded_run_comes_when_it_is_asked_for(
+    browser: Browser, addresses: dict[str, str], way: str
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(addresses[way] + "book/practice/training.html")
+    settle(page)
+    host = page.locator("[data-explorable=training-replay]")
+    host.scroll_into_view_if_needed()
+    expect(host.locator("img.unrolled-picture")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert not [
+        address for address in asked if "_states/" in address or "training-replay" in address
+    ]
+    load = host.get_by_role("button")
+    expect(load).to_have_text(re.compile(r"^Load the recorded run \(\d\d KiB\)$"))
+    assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert violations(page, colours=True) == []
+    height = host.evaluate("host => host.getBoundingClientRect().height")
+    load.press("Enter")
+    host.locator(".u-live").wait_for()
+    expect(page.get_by_text("Load the recorded run")).to_have_count(0)
+    assert host.evaluate("host => host.contains(document.activeElement)"), (
+        "the keyboard goes on there"
+    )
+    assert abs(host.evaluate("host => host.getBoundingClientRect().height") - height) < 2
     page.close()
 
 

@@ -143,7 +143,7 @@ export function panels(view, { flow, has, driven }) {
   const shapes = plane({
     name: "ellipses", label: "The unit circle under the Jacobian of 1 to k steps", when: [...RUN, "steps"],
     title(ctx, colours, side) {
-      const small = side < 170;
+      const small = side < 180;
       let end = measured(ctx, "unit circle, ", 0, 16, { colour: colours.ink, weight: 600 });
       end = letter(ctx, "k", "", end, 16, { colour: colours.ink, size: 16 });
       text(ctx, small ? " steps" : " steps back", end, 16, { colour: colours.ink, weight: 600 });

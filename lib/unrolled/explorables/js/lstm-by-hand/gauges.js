@@ -5,6 +5,7 @@ import { NUMBERS } from "./math.js";
 
 export const ROW = 54; // px: the height of a row of the grid beside it
 const TALL = 14;
+const NARROW = 110; // px: the number has no room between the ends of the axis, which then stand above the bar
 const LIMITS = [1, 2, 5, 10, 20];
 const BARS = [
   { key: "f", low: 0 }, { key: "i", low: 0 }, { key: "c_tilde", low: -1 }, { key: "o", low: 0 },
@@ -38,8 +39,9 @@ export function gauges(view, numbers) {
         ctx.fillRect(Math.round(place(bar, 0)) - 0.5, y - 2, 1, TALL + 4);
         const most = reach(bar);
         const tick = { colour: colours.muted, size: 11 };
-        text(ctx, bar.low ? `−${most}` : "0", left - 4, y + TALL + 14, tick);
-        text(ctx, String(most), right() + 2, y + TALL + 14, { ...tick, align: "right" });
+        const line = right() - left < NARROW ? y - 5 : y + TALL + 14;
+        text(ctx, bar.low ? `−${most}` : "0", left - 4, line, tick);
+        text(ctx, String(most), right() + 2, line, { ...tick, align: "right" });
       });
     },
     live(ctx) {
