@@ -46,6 +46,19 @@ def html_page(*hosts: str, theme: str | None = None, script: bool = True) -> str
     )
 
 
+# What is dragged of a kind.
+TARGETS = {
+    "error-wall": ".u-map",
+    "gradient-highway": "input[data-key=forget_bias]",
+    "gru-blend": "[data-row=update_gate][role=group]",
+    "jacobian-flow": "[data-panel=columns]",
+    "lstm-by-hand": "[data-wheel=w_fx]",
+    "lstm-gates": "[data-row=forget][role=group]",
+    "training-replay": "[data-panel=training]",
+    "unrolled-rnn": "[data-row=inputs][role=group]",
+}
+
+
 def frame(page: Page) -> None:
     """Let what is pending be drawn."""
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
@@ -65,6 +78,15 @@ def settle(page: Page) -> None:
     frame(page)
     page.evaluate("() => document.fonts.ready.then(() => {})")
     frame(page)
+
+
+def arrive(page: Page, address: str) -> None:
+    """Open a page of the site: what it found is there, its explorables are alive, nothing moves."""
+    page.goto(address)
+    if "?q=" in address:
+        page.locator("#search-results li").first.wait_for()
+    alive(page)
+    settle(page)
 
 
 def resize(page: Page, width: int, height: int = 1000) -> None:

@@ -22,8 +22,6 @@ Check = Callable[[Iterable[Path | str]], list[str]]
 
 # What the checker remarks on and stays, and why.
 KEPT = [
-    # The role is where Sphinx's search script looks for the words of a page.
-    r"The “main” role is unnecessary for element “main”\.",
     # The policy names `data:`, and browsers show these pictures (test_page_is_whole).
     r"Resource violates Content Security Policy \(meta tag\): image “data:[^”]*” blocked by “img-src”.*",
 ]

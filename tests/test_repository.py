@@ -58,7 +58,11 @@ def prose(path: Path) -> str:
 
 
 def lock_files() -> list[Path]:
-    return [p for p in TRACKED if re.search(r"lock|requirements|\.npmrc|pyproject", p.name)]
+    return [
+        p
+        for p in TRACKED
+        if re.search(r"lock|requirements|packages\.txt|\.npmrc|pyproject", p.name)
+    ]
 
 
 # Layout
@@ -83,19 +87,21 @@ def test_the_readme_maps_the_tree():
         assert module.name in [*words, "__init__.py"], f"{module.name} is not on the map"
 
 
-FRAMEWORKS = "tests/reference/requirements.txt"
+BINDER = "binder/packages.txt"
+OTHERS = ("tests/reference/requirements.txt", "tests/repo2docker/requirements.txt")
 
 
 def test_exact_pins_of_one_set():
     pins = {}
-    for file in ("requirements.txt", "binder/requirements.txt", FRAMEWORKS):
+    for file in ("requirements.txt", BINDER, *OTHERS):
         for line in (ROOT / file).read_text().splitlines():
             if line and not line.startswith(("#", " ")):
                 package, version = re.fullmatch(r"([\w.-]+)==([\w.]+)( ;.*)?", line).groups()[:2]
                 pins.setdefault(file, set()).add((package, version))
-    assert pins["binder/requirements.txt"] < pins["requirements.txt"]
-    shared = {package for package, _ in pins["requirements.txt"] & pins[FRAMEWORKS]}
-    assert shared == {p for p, _ in pins["requirements.txt"]} & {p for p, _ in pins[FRAMEWORKS]}
+    assert pins[BINDER] < pins["requirements.txt"]
+    for other in OTHERS:
+        shared = {package for package, _ in pins["requirements.txt"] & pins[other]}
+        assert shared == {p for p, _ in pins["requirements.txt"]} & {p for p, _ in pins[other]}
     direct = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*direct["dependencies"], *chain(*direct["optional-dependencies"].values())]
     pinned = {package for package, _ in pins["requirements.txt"]}
@@ -104,7 +110,7 @@ def test_exact_pins_of_one_set():
 
 
 def test_lock_files_name_no_registry():
-    assert len(lock_files()) >= 4
+    assert len(lock_files()) >= 6
     for path in lock_files():
         text = path.read_text(encoding="utf-8")
         assert not re.search(r'"resolved"|--(extra-)?index-url|https?://[^ ]*(pypi|npm)', text), (

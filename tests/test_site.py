@@ -9,7 +9,7 @@ from urllib.parse import urldefrag
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
-from explorable_pages import alive, frame, resize, settle, violations
+from explorable_pages import alive, arrive, frame, resize, settle, violations
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from unrolled.explorables.lstm_gates import lstm_trace
@@ -39,11 +39,7 @@ def open_page(
     """A page in a fresh profile; its context is closed with it."""
     viewport = {"width": width, "height": 900}
     page = browser.new_page(viewport=viewport, color_scheme=theme, **options)
-    page.goto(address)
-    if "?q=" in address:
-        page.locator("#search-results li").first.wait_for()
-    alive(page)
-    settle(page)
+    arrive(page, address)
     return page
 
 
@@ -221,6 +217,24 @@ def test_markup(site: Path, name: str) -> None:
     assert [str(image) for image in soup.select("img") if not image.get("alt")] == []
     afar = soup.select('[src*="//"], link[href*="//"]:not([rel=canonical])')
     assert [str(element) for element in afar] == []
+
+
+def test_the_tests_of_equations_are_listed_by_chapters(site: Path) -> None:
+    """With a heading each, in the contents as well, so that they are laid out one by one."""
+    listed = BeautifulSoup((site / "book/checks.html").read_text(encoding="utf-8"), "html.parser")
+    sections = listed.select("article > div > section")
+    assert len(sections) > 5
+    links = listed.select(".contents nav a")
+    for section, link in zip(sections, links, strict=True):
+        assert link["href"] == f"#{section['id']}"
+        title = section.select_one("h2")
+        assert title is not None
+        assert title.get_text() == f"{link.get_text()}#"
+        first = section.select_one("p.check")
+        assert first is not None
+        number, _, chapter = link.get_text().partition(". ")
+        assert re.match(rf"\({number}\.\d+\) in {re.escape(chapter)}\b", first.get_text())
+    assert listed.select("article p.check") == listed.select("section > p.check")
 
 
 def test_every_numbered_equation_leads_to_its_test(site: Path) -> None:

@@ -32,22 +32,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from conftest import CHROMIUM_FLAGS, find_chromium  # noqa: E402
-from explorable_pages import html_page  # noqa: E402
+from explorable_pages import TARGETS, html_page  # noqa: E402
 from lab import lab  # noqa: E402
 
 from unrolled import explorables  # noqa: E402
 
 SLOWED = 4
-# What is dragged, where it is not the first row of bars or the first slider.
-TARGETS = {
-    "error-wall": ".u-map",
-    "gradient-highway": "input[data-key=forget_bias]",
-    "gru-blend": "[data-row=update_gate][role=group]",
-    "jacobian-flow": "[data-panel=columns]",
-    "lstm-by-hand": "[data-wheel=w_fx]",
-    "training-replay": "[data-panel=training]",
-    "unrolled-rnn": "[data-row=inputs][role=group]",
-}
 
 FLOOR = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Floor</title>
 <body style="margin:0">

@@ -7,7 +7,8 @@ Lighthouse's defaults for phones; without pages, all of them are. What is printe
 each figure. Exits with 1 if a page misses a bar. Bars: scores of at least 95 (performance) and 100
 (the other three); largest contentful paint within 2.5 s, layout shift of at most 0.02, blocking
 time of at most 100 ms; nothing asked of another host, no error on the console, nothing that the
-page's policy forbids.
+page's policy forbids. A page that asks search engines to leave it out, as the search's results do
+(noindex), is not marked down for that: SEO is then the share of its other checks.
 
 A busy machine makes blocking times long: let nothing else run. With --again, a page that misses a
 bar is measured anew, up to N times, until it does not.
@@ -84,8 +85,9 @@ def of_report(report: dict[str, Any]) -> Loaded:
     home = urlsplit(report["requestedUrl"]).netloc
     asked = [item["url"] for item in items("network-requests")]
     forbidden = [item for item in items("inspector-issues") if "policy" in item["issueType"]]
+    found = {name: report["categories"][name]["score"] or 0 for name in SCORES}
     return Loaded(
-        scores={name: 100 * (report["categories"][name]["score"] or 0) for name in SCORES},
+        scores={name: 100 * score for name, score in (found | {"seo": seo(report)}).items()},
         fcp=audits["first-contentful-paint"]["numericValue"],
         lcp=audits["largest-contentful-paint"]["numericValue"],
         cls=audits["cumulative-layout-shift"]["numericValue"],
@@ -95,6 +97,19 @@ def of_report(report: dict[str, Any]) -> Loaded:
         trouble=[item["description"] for item in items("errors-in-console")]
         + [json.dumps(item) for item in forbidden],
     )
+
+
+def seo(report: dict[str, Any]) -> float:
+    """Return the score for search engines; that a page is to be left out takes nothing from it."""
+    audits, category = report["audits"], report["categories"]["seo"]
+    if audits["is-crawlable"]["score"] != 0:
+        return float(category["score"] or 0)
+    scored = [
+        (audits[ref["id"]]["score"], ref["weight"])
+        for ref in category["auditRefs"]
+        if ref["id"] != "is-crawlable" and audits[ref["id"]]["score"] is not None
+    ]
+    return float(sum(s * weight for s, weight in scored) / sum(weight for _, weight in scored))
 
 
 def median(runs: Sequence[Loaded]) -> Loaded:
