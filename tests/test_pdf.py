@@ -9,6 +9,9 @@ import pikepdf
 import pypdfium2
 import pytest
 import yaml
+from bs4 import BeautifulSoup
+
+from unrolled.explorables import LSTMGates
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,6 +52,20 @@ def links(pdf: pikepdf.Pdf):
         for note in page.get("/Annots", []):
             if note.get("/Subtype") == "/Link":
                 yield number, note
+
+
+def test_texts_of_pictures_keep_size_and_slant_in_the_book_s_fonts(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools/pdf"))
+    from assemble import inline_svg
+
+    still, _ = LSTMGates(preset="remember").picture()
+    image = BeautifulSoup('<img alt="gates" style="width: 720px">', "html.parser").img
+    styled = inline_svg(still, image, "picture-1")
+    style = str(styled)
+    assert ".m{font:italic 21px var(--serif)}" in style
+    assert "text{font:13px var(--sans);" in style
+    attributes = '<svg width="9"><text font-family="\'STIX Two Text\',Georgia,serif">c</text></svg>'
+    assert inline_svg(attributes, image, "picture-2").find("text")["font-family"] == "var(--serif)"
 
 
 @pytest.mark.slow

@@ -20,6 +20,10 @@ LEFT_OUT = ("book/checks", *(f"book/assignments/{name}" for name in ("lstm", "gr
 NO_USE = (
     "a.headerlink, a.source, button, script, style, template, .copy, .toctree-wrapper, .no-print"
 )
+# A list of font families, and what comes before it: font: and a size, or font-family.
+FAMILIES = re.compile(
+    r"(\bfont:[^;:\"{}]*?\d(?:px|pt) |\bfont-family(?::|=\") ?)[^;:\"{}]*?\b(sans-)?serif\b"
+)
 FORMULA = "formula: "  # before a formula's TeX, so that finish.py finds it among the tags
 
 
@@ -296,8 +300,7 @@ def inline_svg(text: str, image: Tag, name: str) -> Tag:
     Its styles hold for it alone, its ids begin with `name`, and its text is set in the book's
     fonts. It is as large as the image that it replaces.
     """
-    text = re.sub(r"[^;:\"{]*\bsans-serif\b", "var(--sans)", text)
-    text = re.sub(r"(?<=[:\"])[^;:\"{]*(?<!-)\bserif\b", "var(--serif)", text)
+    text = FAMILIES.sub(lambda m: f"{m[1]}var(--{'sans' if m[2] else 'serif'})", text)
     soup = BeautifulSoup(text, "html.parser")
     svg = soup.svg
     assert svg is not None, name
