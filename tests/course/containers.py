@@ -29,8 +29,8 @@ def libraries_of(*files):
     return {Path(found) for found in re.findall(r"(/\S+) \(0x", told.stdout)}
 
 
-def make_image(folder):
-    """Put Python with NumPy, and nothing else, into an image."""
+def make_image(folder, name=IMAGE, mode=0o1777):
+    """Put Python with NumPy, and nothing else, into an image; mode: of its /tmp, which is not empty."""
     program = Path(sys.executable).resolve()
     standard = Path(sysconfig.get_path("stdlib"))
     modules = [*standard.glob("lib-dynload/*.so"), *Path(np.__file__).parent.rglob("*.so")]
@@ -49,7 +49,11 @@ def make_image(folder):
         shutil.copytree(bundled, packages / "numpy.libs", dirs_exist_ok=True)
     (root / "usr/bin").mkdir(parents=True, exist_ok=True)
     (root / "usr/bin/python3").symlink_to(program)
+    temporary = root / "tmp"
+    temporary.mkdir(exist_ok=True)
+    temporary.chmod(mode)
+    (temporary / "left-by-a-build").write_bytes(bytes(2**20))
     tar = folder / "image.tar"
     subprocess.run(["tar", "-C", root, "-cf", tar, "--owner=0", "--group=0", "."], check=True)
-    podman("import", "--quiet", str(tar), IMAGE)
-    return IMAGE
+    podman("import", "--quiet", str(tar), name)
+    return name

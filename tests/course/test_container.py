@@ -48,7 +48,7 @@ def test_the_command_closes_everything(tmp_path, monkeypatch, library):
         ("--security-opt", "no-new-privileges"), ("--user", "65534:65534"),
         ("--memory", str(2**30)), ("--memory-swap", str(2**30)), ("--pids-limit", "7"),
         ("--ulimit", "nofile=256:256"), ("--ulimit", "nproc=4096:4096"), ("--cpus", "1"),
-        ("--tmpfs", "/tmp:rw,mode=1777,size=1048576"),
+        ("--tmpfs", "/tmp:rw,mode=1777,size=1048576,notmpcopyup"),
     }  # fmt: skip
     volumes = {value for option, value in pairs(command) if option == "--volume"}
     files = {f"{HERE / name}:/runner/{name}:ro" for name in ("runner.py", "wire.py")}
@@ -63,7 +63,9 @@ def test_the_command_closes_everything(tmp_path, monkeypatch, library):
 
 def test_docker_is_taken_where_there_is_no_podman(tmp_path, monkeypatch):
     engines(tmp_path, monkeypatch, "docker")
-    assert container_command("image", "name", Limits(), False)[0] == str(tmp_path / "docker")
+    command = container_command("image", "name", Limits(disk=7), False)
+    assert command[0] == str(tmp_path / "docker")
+    assert ("--tmpfs", "/tmp:rw,mode=1777,size=7") in pairs(command), "it is empty without a word"
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,14 @@ def test_a_container_holds_a_hostile_part(container, kind):
         said = report.ended.get("b") or report.results["b"][0]["error"]
         assert re.search(reason, said), said
     assert left() == ""
+
+
+@pytest.mark.weekly
+def test_an_image_in_which_nobody_can_write_is_refused(image, tmp_path):
+    closed = make_image(tmp_path, f"{IMAGE}-closed", mode=0o755)
+    with pytest.raises(NoSandboxError, match=f"in {closed} nobody can write into /tmp.*1777"):
+        Sandbox("container", closed).check()
+    podman("rmi", "--force", closed)
 
 
 @pytest.mark.weekly

@@ -103,5 +103,6 @@ def test_without_a_sandbox_there_is_a_refusal_that_says_what_to_do(monkeypatch):
 
 
 def test_unsafe_runs_the_same_way():
+    Sandbox("unsafe").check()
     report = Sandbox("unsafe").run([function("a", "return x * y")], [part("a", 1)])
     assert np.array_equal(wire.from_json(report.results["a"][0]["value"]), 2 * np.ones(3))

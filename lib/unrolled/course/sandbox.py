@@ -142,7 +142,9 @@ def container_command(image: str, name: str, limits: Limits, library: bool) -> l
     command += ["--pids-limit", str(limits.processes), "--cpus", "1", "--workdir", "/tmp"]
     # Stated, as an engine that has not all of root's rights cannot raise its own.
     command += ["--ulimit", "nofile=256:256", "--ulimit", "nproc=4096:4096"]
-    command += ["--tmpfs", f"/tmp:rw,mode=1777,size={limits.disk}"]
+    # Empty: podman would fill it with what the image has there, and give it that folder's mode.
+    empty = ",notmpcopyup" if Path(command[0]).name == "podman" else ""
+    command += ["--tmpfs", f"/tmp:rw,mode=1777,size={limits.disk}{empty}"]
     for file in ("runner.py", "wire.py"):
         command += ["--volume", f"{HERE / file}:/runner/{file}:ro"]
     if library:  # all but this folder: an empty one over it would be filled from it by podman
@@ -171,6 +173,7 @@ def environment(library: bool, where: str = str(PACKAGE.parent)) -> dict[str, st
 def unsafe_place(library: bool) -> Iterator[tuple[list[str], dict[str, str], str]]:
     """Yield command, environment and folder for a run without protection."""
     with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o1777)  # root's submissions run as another user, who may write here
         names = environment(library) | {"HOME": folder, "MPLCONFIGDIR": folder}
         names["PYTHONPATH"] = names["PYTHONPATH"].replace("/runner", folder)
         for name in ("runner.py", "wire.py"):
@@ -187,11 +190,18 @@ class Sandbox:
     limits: Limits = field(default_factory=Limits)
 
     def check(self) -> None:
-        """Run nothing once; raises NoSandboxError if that fails, with what was said."""
-        report = self.run([], [{"name": "trial", "cells": 0, "wanted": ["np"], "call": False}])
+        """Write a file once; raises NoSandboxError if that fails, with what was said."""
+        source = "with open('trial', 'w') as file:\n    written = file.write('x')"
+        trial = {"name": "trial", "cells": 1, "wanted": ["written"], "call": False, "cases": [[]]}
+        report = self.run([{"id": "trial", "source": source}], [trial])
         if "trial" in report.ended:
             raise NoSandboxError(
                 f"{self.kind} does not start here: {report.printed or report.ended['trial']}"
+            )
+        if error := report.results["trial"][0].get("error"):
+            raise NoSandboxError(
+                f"in {self.image or self.kind} nobody can write into /tmp, which must have the "
+                f"mode 1777: {error}"
             )
 
     def run(self, cells: list[dict[str, Any]], parts: list[dict[str, Any]]) -> Report:
