@@ -142,7 +142,7 @@ def container_command(image: str, name: str, limits: Limits, library: bool) -> l
     command += ["--pids-limit", str(limits.processes), "--cpus", "1", "--workdir", "/tmp"]
     # Stated, as an engine that has not all of root's rights cannot raise its own.
     command += ["--ulimit", "nofile=256:256", "--ulimit", "nproc=4096:4096"]
-    # Empty: podman would fill it with what the image has there, and give it that folder's mode.
+    # Empty: podman would fill it with what the image has there, which may be more than fits.
     empty = ",notmpcopyup" if Path(command[0]).name == "podman" else ""
     command += ["--tmpfs", f"/tmp:rw,mode=1777,size={limits.disk}{empty}"]
     for file in ("runner.py", "wire.py"):

@@ -70,10 +70,13 @@ def read_terms(app: Sphinx, docname: str, source: list[str]) -> None:
     if path.suffix != ".ipynb":
         return
 
+    glossaries: dict[str, dict[str, str]] = {}
+
     def role(link: re.Match[str]) -> str:
         text, glossary, place = link.groups()
-        names = terms_of((path.parent / glossary).read_text(encoding="utf-8"))
-        return f"{{term}}`{text} <{names.get(place, place)}>`"
+        if glossary not in glossaries:
+            glossaries[glossary] = terms_of((path.parent / glossary).read_text(encoding="utf-8"))
+        return f"{{term}}`{text} <{glossaries[glossary].get(place, place)}>`"
 
     source[0] = TERM.sub(role, source[0])
 

@@ -82,6 +82,13 @@ def number_of(env: BuildEnvironment, label: str) -> str:
     return ".".join(map(str, numbers.get(nodes.make_id(f"equation-{label}"), (number,))))
 
 
+def numbered_title(env: BuildEnvironment, page: str) -> str:
+    """Return a page's title with its chapter's number, "4. The LSTM cell", if it has one."""
+    number = env.toc_secnumbers.get(page, {}).get("", ())
+    title = " ".join(env.titles[page].astext().split())
+    return f"{'.'.join(map(str, number))}. {title}" if number else title
+
+
 def link_to_check(translator: Any, node: nodes.math_block) -> str:
     """Return the link from a numbered equation to its test, as HTML; '' where there is none."""
     builder = translator.builder
@@ -135,10 +142,8 @@ def reading_order(env: BuildEnvironment, name: str) -> Iterator[str]:
 
 def _section(env: BuildEnvironment, page: str) -> nodes.section:
     """Return an empty section for the tests of a page's equations."""
-    number = env.toc_secnumbers.get(page, {}).get("", ())
-    title = env.titles[page].astext()
-    words = f"{'.'.join(map(str, number))}. {title}" if number else title
-    return nodes.section("", nodes.title("", words), ids=[nodes.make_id(f"checks-{page}")])
+    title = nodes.title("", numbered_title(env, page))
+    return nodes.section("", title, ids=[nodes.make_id(f"checks-{page}")])
 
 
 def _link(docname: str, section: nodes.section) -> nodes.Element:

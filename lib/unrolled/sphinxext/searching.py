@@ -29,7 +29,8 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors import EnvironmentCollector
 
-from .evidence import number_of, reading_order
+from .evidence import number_of, numbered_title, reading_order
+from .hosts import write
 from .names import all_names
 from .passages import read_passages
 from .titles import END
@@ -307,8 +308,6 @@ def places(env: BuildEnvironment, root: str) -> list[dict[str, Any]]:
         more.setdefault(page, []).append(place)
     found = []
     for page in reading_order(env, root):
-        number = env.toc_secnumbers.get(page, {}).get("", ())
-        title = text_of(env.titles[page])
         on_page = [numbered(env, page, place) for place in collected(env).get(page, [])]
         names: dict[tuple[str, str], list[str]] = {}
         for place in on_page:
@@ -319,7 +318,7 @@ def places(env: BuildEnvironment, root: str) -> list[dict[str, Any]]:
         found.append(
             {
                 "page": page,
-                "title": f"{'.'.join(map(str, number))}. {title}" if number else title,
+                "title": numbered_title(env, page),
                 "text": str(env.metadata[page].get("description", "")),
                 "places": [trimmed(place) for place in listed + sorted(more.get(page, []))],
                 # At the top of a page, before any section, there may be code as well.
@@ -377,7 +376,7 @@ def lines(places: list[Place]) -> dict[str, str]:
 def write_script(path: Path, call: str, data: Any) -> None:
     """Write a script that hands data over."""
     data = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    path.write_text(f"Search.{call}({data});\n", encoding="utf-8")
+    write(path, f"Search.{call}({data});\n")
 
 
 def write_places(app: Sphinx, exception: Exception | None) -> None:
